@@ -1,0 +1,48 @@
+"""The error tree.
+
+    ChatlogError
+    ├── ConfigError      a pipeline, option or setting is wrong; found before any work
+    ├── DataError        an input or a file of a run is missing, unreadable or damaged
+    ├── ContractError    a stage broke its promise (rows, order, schema): a defect, never the user's
+    ├── MissingExtra     an optional dependency is absent; the message says what to install
+    ├── RemoteError      a server did not answer as it should, after every retry
+    └── ReleaseRefused   a release would leak or does not add up
+
+Messages say where, what was found, what was expected and what to do. They never hold
+conversation text or matched personal data: they end up in logs.
+"""
+
+from __future__ import annotations
+
+
+class ChatlogError(Exception):
+    """The root of every error that chatlog raises on purpose; told in one line, exit code 1."""
+
+
+class ConfigError(ChatlogError):
+    """A pipeline, an option or a setting is wrong."""
+
+
+class DataError(ChatlogError):
+    """An input, or a file of a run folder, is missing, unreadable or damaged."""
+
+
+class ContractError(ChatlogError):
+    """A stage returned something other than it declared."""
+
+
+class MissingExtra(ChatlogError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        """Tell that `what` needs the optional dependencies named `extra`."""
+        super().__init__(f"{what} needs an optional part. Install it: pip install 'chatlog[{extra}]'")
+        self.extra = extra
+
+
+class RemoteError(ChatlogError):
+    """A remote service failed for good."""
+
+
+class ReleaseRefused(ChatlogError):
+    """A release is not safe, or its accounts do not balance."""

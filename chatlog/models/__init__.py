@@ -1,0 +1,1 @@
+"""What holds weights: where they come from, and the models that stages open."""

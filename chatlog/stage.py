@@ -1,0 +1,81 @@
+"""The interfaces of a stage: what it reads, what it writes, and how it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+BatchFn = Callable[[pa.Table], pa.Table]
+"""Pure: the same rows in the same order come back, without the key."""
+
+ReadShard = Callable[[], pa.Table]
+"""Reads the declared columns of one shard, when called."""
+
+
+class Config(BaseModel):
+    """A stage's settings. Unknown keys are refused; its JSON is part of the stage's identity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+def ready(_: Any) -> None:
+    """Nothing to check before work begins."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Adds or replaces columns, row by row.
+
+    Attributes:
+        name: what a pipeline calls it, and its folder in the run.
+        version: raised when the same config would give other values.
+        config: its settings' class; `config()` is valid.
+        reads: the columns that it needs, with their types.
+        writes: the columns that it adds or replaces, all nullable; never depends on the config.
+        open: called once a worker with the config; imports and loads weights, yields the batch function.
+        gpus: GPUs that one worker holds.
+        check: called at plan time with the config; raises ConfigError or MissingExtra, loads nothing.
+        checkpoint_rows: a shard is kept in pieces of so many rows while it is in work, so that
+            an interruption costs one piece; None where a shard takes seconds.
+    """
+
+    name: str
+    version: int
+    config: type[Config]
+    reads: pa.Schema
+    writes: pa.Schema
+    open: Callable[[Any], AbstractContextManager[BatchFn]]
+    gpus: float = 0
+    check: Callable[[Any], None] = ready
+    checkpoint_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class GlobalStage:
+    """Adds or replaces columns with sight of every shard.
+
+    Attributes:
+        run: called once with the config and one reader a shard; yields one table a shard, in order.
+            A generator may return `{name: table}`: tables about the whole run (the topics'
+            labels, say), kept beside the shards as `<name>.parquet`.
+        side: the schemas of those tables.
+
+    The other attributes are as in Stage.
+    """
+
+    name: str
+    version: int
+    config: type[Config]
+    reads: pa.Schema
+    writes: pa.Schema
+    run: Callable[[Any, Sequence[ReadShard]], Iterator[pa.Table]]
+    side: tuple[tuple[str, pa.Schema], ...] = ()
+    check: Callable[[Any], None] = ready
+
+
+AnyStage = Stage | GlobalStage
