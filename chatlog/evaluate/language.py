@@ -1,0 +1,79 @@
+"""`chatlog eval language`: accuracy of the stage `language` on labelled texts."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from chatlog.evaluate.labelled import Evaluation, read_rows
+from chatlog.schema import MESSAGES
+from chatlog.stages.language import LANGUAGE, LanguageConfig
+from chatlog.text.languages import UNKNOWN_CODE, fold_code
+
+
+def accuracy(gold: Sequence[str], found: Sequence[str]) -> float | None:
+    """The share of equal codes; None for no rows."""
+    return sum(g == f for g, f in zip(gold, found, strict=True)) / len(gold) if gold else None
+
+
+def macro_f1(gold: Sequence[str], found: Sequence[str]) -> float | None:
+    """The mean over gold languages of each one's F1; None for no rows."""
+    if not gold:
+        return None
+    hits: Counter[str] = Counter(g for g, f in zip(gold, found, strict=True) if g == f)
+    wanted, given = Counter(gold), Counter(found)
+    return sum(2 * hits[code] / (wanted[code] + given[code]) for code in wanted) / len(wanted)
+
+
+def measure(gold: Sequence[str], found: Sequence[str], kinds: Sequence[str]) -> dict[str, Any]:
+    """The task's metrics from raw codes, which are folded here (see `fold_code`)."""
+    want = [fold_code(code) for code in gold]
+    have = [fold_code(code) for code in found]
+    by_kind: dict[str, list[int]] = defaultdict(list)
+    for position, kind in enumerate(kinds):
+        by_kind[kind].append(position)
+    return {
+        "accuracy": accuracy(want, have),
+        "macro_f1": macro_f1(want, have),
+        "unknown_rate": have.count(UNKNOWN_CODE) / len(have) if have else None,
+        "by_kind": {
+            kind: accuracy([want[i] for i in at], [have[i] for i in at])
+            for kind, at in sorted(by_kind.items())
+        },
+    }
+
+
+def accepted(row: dict[str, Any], found: str) -> str:
+    """The row's gold code; of several (mixed text), the one found if it is among them."""
+    if row.get("language") is not None:
+        return str(row["language"])
+    languages = [
+        part for code in row.get("languages", []) for part in str(code).replace("_", "-").split("-")[:1]
+    ]
+    folded = {fold_code(code): code for code in languages}
+    return folded.get(fold_code(found), languages[0] if languages else UNKNOWN_CODE)
+
+
+def evaluate(path: Path, config: LanguageConfig | None = None) -> Evaluation:
+    """The metrics of `language` on a labelled file of `{id, text, language, kind}` rows.
+
+    Each text is the one user turn of a conversation and goes through the stage's own batch function.
+
+    Raises:
+        DataError: the file is missing or not in the format.
+    """
+    rows = read_rows(path, ("text", "kind"))
+    messages = [[{"role": "user", "content": row["text"], "name": None, "created_at": None}] for row in rows]
+    table = pa.table([pa.array(messages, MESSAGES)], schema=LANGUAGE.reads)
+    with LANGUAGE.open(config or LanguageConfig()) as batch:
+        started = time.perf_counter()
+        found = batch(table).column("language_code").to_pylist()
+        seconds = time.perf_counter() - started
+    gold = [accepted(row, code) for row, code in zip(rows, found, strict=True)]
+    metrics = measure(gold, found, [str(row["kind"]) for row in rows])
+    return Evaluation("language", path.name, len(rows), seconds, metrics)
