@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from chatlog.sources.record import Reject
 
 _MAX_MICROS = 253_402_300_799_000_000  # the end of the year 9999
+_MAX_NUMBER = 1e18  # above every time; keeps integers of any size out of float arithmetic
 
 
 def to_micros(value: Any) -> int | None:
-    """Microseconds since the epoch from seconds, milliseconds, ISO 8601 text or a datetime; None for anything else.
+    """Microseconds since the epoch, UTC; None where the value tells no time.
 
-    Numbers above 1e11 are taken for milliseconds (seconds would lie in the year 5138), above 1e14
-    for microseconds.
+    Reads numbers of seconds or milliseconds, ISO 8601 texts and datetimes. Numbers above 1e11 are
+    taken for milliseconds (seconds would lie in the year 5138), above 1e14 for microseconds.
     """
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, datetime):
-        return _from_datetime(value)
+        try:
+            return _from_datetime(value)
+        except (ValueError, OverflowError):
+            return None
     if isinstance(value, int | float):
-        if not math.isfinite(value) or value <= 0:
+        if not 0 < value < _MAX_NUMBER or not math.isfinite(value):
             return None
         scale = 1 if value > 1e14 else 1_000 if value > 1e11 else 1_000_000
         micros = round(value * scale)
@@ -58,10 +65,48 @@ def mapping(value: Any, what: str) -> Mapping[str, Any]:
         Reject: not_an_object, told of `what`.
     """
     if not isinstance(value, Mapping):
-        raise Reject("not_an_object", f"{what} should be an object, found {type(value).__name__}")
+        raise Reject("not_an_object", f"{what} should be an object, found {kind(value)}")
     return value
 
 
 def rest(value: Mapping[str, Any], read: Collection[str]) -> dict[str, Any]:
     """The fields that were not read, for `meta`."""
     return {key: item for key, item in value.items() if key not in read}
+
+
+def decoded(value: Any) -> Any:
+    """What a string that holds a JSON object or array says; any other value as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value
+
+
+def kind(value: Any) -> str:
+    """The JSON name of a value's type, for hints."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, Mapping):
+        return "object"
+    return "array" if isinstance(value, list) else type(value).__name__
+
+
+def digest(value: Any) -> str:
+    """32 hex digits, the same for the same JSON value: the key of a pair whose source gives it none.
+
+    Raises:
+        Reject: too_deep.
+    """
+    try:
+        encoded = orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except (TypeError, ValueError):
+        raise Reject("too_deep", "the record nests deeper than 250 levels") from None
+    return hashlib.sha256(encoded).hexdigest()[:32]

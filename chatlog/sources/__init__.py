@@ -1,0 +1,41 @@
+"""Readers of chat logs, one a format."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Final
+
+from chatlog.errors import ConfigError
+from chatlog.sources import (
+    fastchat,
+    fastchat_answers,
+    openai_messages,
+    sharegpt,
+)
+from chatlog.sources.record import REASONS, Draft, Reader, Reject, Turn
+
+__all__ = ["READERS", "REASONS", "Draft", "Reader", "Reject", "Turn", "reader"]
+
+READERS: Final[tuple[Reader, ...]] = (
+    fastchat.READER,
+    openai_messages.READER,
+    sharegpt.READER,
+    fastchat_answers.READER,
+)
+"""Every reader. Where two recognise a file equally well, the earlier one is taken."""
+
+_BY_NAME: Final = {item.name: item for item in READERS}
+
+
+def reader(name: str) -> Reader:
+    """The reader of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = _BY_NAME.get(name)
+    if found is None:
+        close = get_close_matches(name, _BY_NAME, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"the readers are {', '.join(_BY_NAME)} (or auto)"
+        raise ConfigError(f"no reader is named {name!r}: {hint}")
+    return found

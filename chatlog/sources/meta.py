@@ -1,0 +1,106 @@
+"""What goes into `meta`: JSON values only, not too deep, nothing that says who the user is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, time
+from functools import lru_cache
+from typing import Any, Final
+
+from chatlog.sources.record import Reject
+
+_IDENTITY: Final = frozenset(
+    "ip ips ipaddress userip clientip remoteip remoteaddr requesteripaddress hashedip sourceip peerip "
+    "cfconnectingip xforwardedfor xrealip trueclientip forwarded netpeerip clientaddress "
+    "userid userids useremail username enduser enduserid email emailaddress customerid "
+    "userapikey userapikeyhash userapikeyalias "
+    "userapikeyuserid userapikeyuseremail userapikeyenduserid".split()
+)
+"""Names of fields that tell who the user is, without case, underscores, hyphens and dots."""
+
+_LONGEST: Final = 40  # longer keys are no names of fields, and must not fill the cache
+
+MAX_DEPTH: Final = 200
+"""How deep `meta` may nest: JSON encoders stop at 254 levels, and the engine wraps it once more."""
+
+
+@lru_cache(maxsize=4096)
+def _squeezed(key: str) -> str:
+    return key.lower().replace("_", "").replace("-", "").replace(".", "")
+
+
+def is_identity(key: str, value: Any) -> bool:
+    """Whether a field tells who the user is, and so must not be staged.
+
+    `user` may be a speaker's line or an account: an object and a single word are taken for accounts.
+    """
+    if len(key) > _LONGEST:
+        return False
+    name = _squeezed(key)
+    if name == "user":
+        return isinstance(value, Mapping) or (isinstance(value, str) and " " not in value)
+    return name in _IDENTITY
+
+
+def clean(meta: dict[str, Any]) -> dict[str, Any]:
+    """The same fields as plain JSON values, at any depth without those that tell who the user is.
+
+    Returns `meta` itself when nothing needs to change, which is the common case.
+
+    Raises:
+        Reject: too_deep.
+    """
+    if _is_clean(meta):
+        return meta
+    rebuilt: dict[str, Any] = _rebuilt(meta)
+    return rebuilt
+
+
+def _is_clean(meta: dict[str, Any]) -> bool:
+    clean_so_far = True
+    level: list[Any] = [meta]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for node in level:
+            if type(node) is dict:
+                for key, value in node.items():
+                    if type(key) is not str or is_identity(key, value):
+                        clean_so_far = False
+                values: Any = node.values()
+            else:
+                values = node
+            for value in values:
+                of = type(value)
+                if of is str or of is bool or of is float or value is None:
+                    continue
+                if of is dict or of is list:
+                    below.append(value)
+                elif isinstance(value, Mapping):
+                    below.append(dict(value))
+                    clean_so_far = False
+                elif isinstance(value, list | tuple):
+                    below.append(list(value))
+                    clean_so_far = False
+                elif of is not int or not -(2**63) <= value < 2**63:
+                    clean_so_far = False
+        if not below:
+            return clean_so_far
+        level = below
+    raise Reject("too_deep", f"the fields beside the conversation nest deeper than {MAX_DEPTH} levels")
+
+
+def _rebuilt(value: Any) -> Any:
+    # Recursion is safe: _is_clean has measured the depth.
+    if isinstance(value, Mapping):
+        return {str(key): _rebuilt(item) for key, item in value.items() if not is_identity(str(key), item)}
+    if isinstance(value, list | tuple):
+        return [_rebuilt(item) for item in value]
+    if value is None or isinstance(value, str | bool | float):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else str(value)
+    if isinstance(value, date | time):  # a datetime is a date
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
