@@ -7,10 +7,18 @@ from typing import Final
 
 from chatlog.errors import ConfigError
 from chatlog.sources import (
+    arena,
     fastchat,
     fastchat_answers,
+    lmsys_chat,
+    oasst,
     openai_messages,
+    pairs,
+    prompts,
     sharegpt,
+    transcript_anthropic,
+    transcript_human,
+    wildchat,
 )
 from chatlog.sources.record import REASONS, Draft, Reader, Reject, Turn
 
@@ -20,7 +28,15 @@ READERS: Final[tuple[Reader, ...]] = (
     fastchat.READER,
     openai_messages.READER,
     sharegpt.READER,
+    wildchat.READER,
+    lmsys_chat.READER,
+    arena.READER,
     fastchat_answers.READER,
+    oasst.READER,
+    transcript_human.READER,
+    transcript_anthropic.READER,
+    pairs.READER,
+    prompts.READER,
 )
 """Every reader. Where two recognise a file equally well, the earlier one is taken."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from chatlog.sources.meta import clean
@@ -52,12 +53,15 @@ class Fields:
         return None
 
     def time(self, *keys: str) -> int | None:
-        """The first of these fields that is a time, in microseconds; `keys[0]` in seconds leaves the rest."""
+        """The first of these fields that is a time, in microseconds; an exact `keys[0]` leaves the rest."""
         for key in keys:
             value = self.record.get(key)
             found = to_micros(value)
             if found is not None:
-                if key == keys[0] and isinstance(value, int | float) and found / 1_000_000 == value:
+                exact = isinstance(value, datetime) or (
+                    isinstance(value, int | float) and found / 1_000_000 == value
+                )
+                if key == keys[0] and exact:
                     self._left.pop(key, None)
                 return found
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from chatlog.sources.record import Draft, Reject, Turn
@@ -131,6 +132,7 @@ def read_talk(
     role_key: str = "role",
     content_key: str = "content",
     spelled: Mapping[str, str] = OPENAI_NAMES,
+    nulls: bool = True,
 ) -> Talk:
     """The turns of a list of messages.
 
@@ -140,6 +142,7 @@ def read_talk(
         role_key: the field of a message that names the speaker.
         content_key: the field that holds the text.
         spelled: the format's own name of each role; other spellings are kept in `more`.
+        nulls: whether a field that is null tells anything; in a Parquet table it only fills the row.
 
     Raises:
         Reject: bad_messages, no_conversation.
@@ -165,7 +168,9 @@ def read_talk(
             left[role_key] = name
         speaker, created_at = None, None
         if len(item) > 2:
-            left.update({key: value for key, value in item.items() if key not in (role_key, content_key)})
+            for key, value in item.items():
+                if key != role_key and key != content_key and (nulls or value is not None):
+                    left[key] = value
             speaker, created_at, content = _details(left, content)
         if role == "system" and not talk.turns:
             prompts.append(content or "")
@@ -201,6 +206,8 @@ def _details(left: dict[str, Any], content: str | None) -> tuple[str | None, int
         if key in left:
             created_at = to_micros(left[key])
             if created_at is not None:
+                if isinstance(left[key], datetime):  # the turn holds it exactly
+                    del left[key]
                 return speaker, created_at, content
     return speaker, None, content
 

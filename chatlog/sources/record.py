@@ -86,6 +86,9 @@ class Reader:
             it bounds the rows of a shard.
         also_read: names of fields in which an archive or a document keeps its list of records,
             for files that are one JSON object (`{"chats": [...]}`).
+        group: for formats of one message a record: the key that the records of one conversation
+            share, None for a record that stands alone. Where a file has such records, `parse` is
+            given the list of those with one key (chatlog.sources.grouping).
     """
 
     name: str
@@ -94,3 +97,4 @@ class Reader:
     recognise: Callable[[Any], float]
     fanout: int = 1
     also_read: tuple[str, ...] = ()
+    group: Callable[[Any], str | None] | None = None
