@@ -37,7 +37,12 @@ class MissingExtra(ChatlogError):
     def __init__(self, what: str, extra: str) -> None:
         """Tell that `what` needs the optional dependencies named `extra`."""
         super().__init__(f"{what} needs an optional part. Install it: pip install 'chatlog[{extra}]'")
+        self.what = what
         self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
+        """Lets the error cross from a worker process."""
+        return MissingExtra, (self.what, self.extra)
 
 
 class RemoteError(ChatlogError):

@@ -1,0 +1,183 @@
+"""Runs a pipeline: what is stale is made, step by step; what is done is kept."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chatlog.engine.events import Listener, ShardDone, StepDone, StepStarted, silent
+from chatlog.engine.identity import of_step
+from chatlog.engine.ingest import IngestShard, plan_ingest
+from chatlog.engine.local import Work, run_units
+from chatlog.engine.shard import Unit
+from chatlog.engine.store import Run, lock, open_run
+from chatlog.engine.whole import run_global
+from chatlog.errors import ConfigError
+from chatlog.pipeline import INGEST, Pipeline, Plan, PlannedStep, parse, plan
+from chatlog.stage import GlobalStage
+
+Prints = dict[str, list[str]]
+"""Stage to the fingerprints of its shards."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        root: the run folder.
+        shards: shards of the run.
+        made: units that were made now, by stage; 0 where all was done before.
+        seconds: wall time by stage.
+        counts: records, rows and rejects of ingest.
+    """
+
+    root: Path
+    shards: int
+    made: Mapping[str, int]
+    seconds: Mapping[str, float]
+    counts: Mapping[str, int]
+
+
+def run(
+    pipeline: Pipeline,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    until: str | None = None,
+    listener: Listener = silent,
+) -> RunSummary:
+    """Runs or resumes a pipeline in the folder `out`, up to the stage `until` or to its end.
+
+    Args:
+        pipeline: from chatlog.load.
+        out: the run folder; made when it is not there.
+        workers: processes; by default one a core. The bytes do not depend on it.
+        until: the last stage to run.
+        listener: told of progress.
+
+    Raises:
+        ConfigError: the pipeline does not fit together, or the folder is another pipeline's or in use.
+        DataError: a source cannot be read, or the disk is full.
+        ContractError: a stage broke its promise.
+    """
+    planned = plan(pipeline, until)
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers should be at least 1, found {workers}")
+    count = workers or os.cpu_count() or 1
+    folder = Run(Path(out))
+    before = os.umask(0o077)
+    try:
+        _check_folder(folder, pipeline)
+        with lock(folder):
+            folder.write_json("run.json", {"name": pipeline.name, "base": str(pipeline.base), "pipeline": pipeline.data})
+            return _run(folder, pipeline, planned, count, listener)
+    finally:
+        os.umask(before)
+
+
+def pipeline_of(root: str | Path) -> tuple[Run, Pipeline]:
+    """A run folder and the pipeline that it was made by.
+
+    Raises:
+        ConfigError: the folder holds no run, or its pipeline no longer parses.
+    """
+    folder = open_run(Path(root))
+    stored = folder.read_json("run.json") or {}
+    return folder, parse(stored["pipeline"], Path(stored["base"]))
+
+
+def _check_folder(folder: Run, pipeline: Pipeline) -> None:
+    stored = folder.read_json("run.json")
+    if stored is not None:
+        if stored.get("name") != pipeline.name:
+            raise ConfigError(
+                f"{folder.root} holds a run of the pipeline {stored.get('name')!r}, this one is {pipeline.name!r}; give another --out"
+            )
+    elif folder.root.exists() and (not folder.root.is_dir() or set(os.listdir(folder.root)) - {".lock", "user.key"}):
+        raise ConfigError(f"{folder.root} exists and is not a run folder; give a folder that is empty or new")
+
+
+def _run(folder: Run, pipeline: Pipeline, planned: Plan, workers: int, listener: Listener) -> RunSummary:
+    made: dict[str, int] = {}
+    seconds: dict[str, float] = {}
+    shards = plan_ingest(folder, pipeline)
+    folder.remove_shards_from([INGEST, *(step.name for step in planned.steps)], len(shards))
+    prints: Prints = {INGEST: [shard.fingerprint for shard in shards]}
+    steps: list[PlannedStep | None] = [None, *planned.steps]
+    for step in steps:
+        name = step.name if step else INGEST
+        begun = time.monotonic()
+        if step is not None:
+            prints[name] = fingerprints(step, prints, len(shards))
+        stale = [shard for shard, print_ in enumerate(prints[name]) if not folder.is_done(name, shard, print_)]
+        listener(StepStarted(name, len(shards), len(shards) - len(stale)))
+        if step is None:
+            sidecars = run_units(_ingest_work(folder, pipeline, shards, stale), workers)
+        elif isinstance(step.step.stage, GlobalStage):
+            units = [_unit(folder, step, shard, print_) for shard, print_ in enumerate(prints[name])]
+            sidecars = run_global(folder, step, units) if stale else iter(())
+        else:
+            sidecars = run_units([(_unit(folder, step, shard, prints[name][shard]), {}) for shard in stale], workers)
+        rows = 0
+        for sidecar in sidecars:
+            rows += sidecar["rows"]
+            listener(ShardDone(name, sidecar["shard"], sidecar["rows"], sidecar["seconds"]))
+        made[name] = len(stale)
+        seconds[name] = round(time.monotonic() - begun, 3)
+        listener(StepDone(name, len(stale), rows, seconds[name]))
+        if step is None:
+            _clear_spool(folder)
+    return RunSummary(folder.root, len(shards), made, seconds, ingest_counts(folder, len(shards)))
+
+
+def fingerprints(step: PlannedStep, prints: Prints, shards: int) -> list[str]:
+    """The fingerprint of a step on each shard, from those of the stages before it."""
+    if isinstance(step.step.stage, GlobalStage):
+        whole = of_step(step, {column: prints[writer] for column, writer in step.inputs.items()})
+        return [whole] * shards
+    return [
+        of_step(step, {column: prints[writer][shard] for column, writer in step.inputs.items()}) for shard in range(shards)
+    ]
+
+
+def ingest_counts(folder: Run, shards: int) -> dict[str, int]:
+    """Records, rows and rejects over all shards; 'read' counts lines, elements or Parquet rows."""
+    totals = {"read": 0, "records": 0, "rows": 0, "rejects": 0}
+    for shard in range(shards):
+        sidecar = folder.read_sidecar(INGEST, shard) or {}
+        for name in totals:
+            totals[name] += sidecar.get(name, 0)
+    return totals
+
+
+def _ingest_work(folder: Run, pipeline: Pipeline, shards: list[IngestShard], stale: list[int]) -> list[Work]:
+    limits = pipeline.limits.model_dump()
+    return [
+        (
+            Unit(str(folder.root), INGEST, {}, shard, {}, None, shards[shard].fingerprint),
+            {
+                "chunk": shards[shard].chunk.to_json(),
+                "options": dict(pipeline.sources[shards[shard].chunk.source].options),
+                "limits": limits,
+            },
+        )
+        for shard in stale
+    ]
+
+
+def _unit(folder: Run, step: PlannedStep, shard: int, fingerprint: str) -> Unit:
+    config = step.step.config.model_dump(mode="json")
+    return Unit(str(folder.root), step.name, config, shard, dict(step.inputs), step.step.where, fingerprint)
+
+
+def _clear_spool(folder: Run) -> None:
+    spool = folder.root / "spool"
+    if spool.is_dir():
+        for file in spool.iterdir():
+            file.unlink(missing_ok=True)
+        spool.rmdir()

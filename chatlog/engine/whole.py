@@ -1,0 +1,76 @@
+"""A global stage: every shard in one go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from chatlog.engine.shard import Unit, check_output, picked_rows, scatter, seal, told_without_text, write_part
+from chatlog.engine.store import Run, read_columns, write_table
+from chatlog.errors import ContractError
+from chatlog.pipeline import PlannedStep
+from chatlog.schema import KEY
+from chatlog.stage import GlobalStage
+
+
+class _Tables:
+    """A stage's tables, and what its generator returns at the end."""
+
+    def __init__(self, tables: Iterator[pa.Table]) -> None:
+        self.tables = tables
+        self.side: Mapping[str, pa.Table] = {}
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        self.side = (yield from self.tables) or {}
+
+
+def run_global(run: Run, step: PlannedStep, units: Sequence[Unit]) -> Iterator[dict[str, Any]]:
+    """Makes every shard of a global stage; its sidecars, in order.
+
+    The parts are written as they come and sealed at the end, since the stage reruns whole.
+
+    Raises:
+        ContractError: the stage broke its promise.
+    """
+    stage, where = step.step.stage, step.step.where
+    assert isinstance(stage, GlobalStage)
+    begun = time.monotonic()
+    for unit in units:
+        run.forget(stage.name, unit.shard)
+    readers = [partial(_read, run, unit.shard, step) for unit in units]
+    with told_without_text(stage.name, 0):
+        tables = _Tables(stage.run(step.step.config, readers))
+    each = iter(tables)
+    sidecars = []
+    for unit in units:
+        with told_without_text(stage.name, unit.shard):
+            made = next(each, None)
+        if made is None:
+            raise ContractError(f"stage {stage.name} yielded {unit.shard} tables for {len(units)} shards")
+        table = read_columns(run, unit.shard, {where: step.inputs[where]} if where else {})
+        picked = picked_rows(table, where)
+        check_output(stage.name, made, stage.writes, table.num_rows if picked is None else len(picked))
+        whole = scatter(made.select(stage.writes.names), picked, table.num_rows)
+        sidecars.append(write_part(run, stage.name, stage.version, unit, table[KEY.name], whole, begun))
+    with told_without_text(stage.name, len(units)):
+        more = next(each, None)
+    if more is not None:
+        raise ContractError(f"stage {stage.name} yielded more tables than there are shards")
+    for name, schema in stage.side:
+        if name not in tables.side or tables.side[name].schema != schema:
+            raise ContractError(f"stage {stage.name} did not return its table {name} as declared")
+        write_table(run.side(stage.name, name), tables.side[name])
+    for sidecar in sidecars:
+        seal(run, sidecar)
+        yield sidecar
+
+
+def _read(run: Run, shard: int, step: PlannedStep) -> pa.Table:
+    """The key and the declared columns of the picked rows."""
+    table = read_columns(run, shard, step.inputs)
+    picked = picked_rows(table, step.step.where)
+    return (table if picked is None else table.take(picked)).select([KEY.name, *step.step.stage.reads.names])
