@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 import orjson
+import pyarrow as pa
 
 from chatlog.errors import ConfigError, DataError, MissingExtra
 from chatlog.models.weights import locate
@@ -18,6 +19,12 @@ DEFAULT: Final = "all-MiniLM-L6-v2"
 
 MAX_TOKENS: Final = 256
 """The length that all-MiniLM-L6-v2 was made for (`max_seq_length` of its card); its positions end at 512."""
+
+DIMENSIONS: Final = 384
+"""Length of the column `embedding`, the same for every model: shorter vectors are padded with zeros."""
+
+EMBEDDING: Final = pa.list_(pa.float16(), DIMENSIONS)
+"""The type of the column `embedding`: unit vectors, null where a conversation has no text."""
 
 _CHARACTERS_PER_TOKEN: Final = 64
 # A tokenizer reads a text to its end before it cuts, so that a message of 50 MB would cost minutes. Ordinary
