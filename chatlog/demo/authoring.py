@@ -1,9 +1,9 @@
 """Reads the authored conversations: plain text with marks for what a person would want hidden.
 
-A file holds blocks. A block opens with ``=== key language topic option=value ...`` and goes on with turns; a turn
-opens with a marker (``S>``, ``D>``, ``U>``, ``A>``, ``B>``, ``X>``, ``C>``, ``T>``) and runs to the next one.
-``[[TYPE:text]]`` marks personal data; a text that starts with ``=`` is made by a function of `MAKERS`, so that check
-digits are always right. A text marked once counts wherever it stands in that conversation.
+A file holds blocks. A block opens with ``=== key language topic option=value ...`` and goes on with turns; a
+turn opens with a marker (a key of `ROLES` and ``>``) and runs to the next one. ``[[TYPE:text]]`` marks
+personal data; a text that starts with ``=`` is made by a function of `MAKERS`, so that check digits hold.
+A text that is marked once counts wherever it stands in that conversation.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chatlog.demo import checksums
+from chatlog.demo import check_digits
 from chatlog.errors import DataError
 
 ROLES = {
@@ -26,9 +26,7 @@ ROLES = {
     "C": "call",
     "T": "tool",
 }
-TYPES = frozenset(
-    "NAME EMAIL PHONE ADDRESS CARD IBAN IP SECRET NATIONAL_ID URL CRYPTO".split()
-)
+TYPES = frozenset("NAME EMAIL PHONE ADDRESS CARD IBAN IP SECRET NATIONAL_ID URL CRYPTO".split())
 
 _MARK = re.compile(r"\[\[([A-Z_]+):(.+?)\]\](?!\])", re.DOTALL)
 _TURN = re.compile(r"^([SDUABXCT])> ?", re.MULTILINE)
@@ -42,22 +40,24 @@ def _grouped(text: str, size: int = 4) -> str:
 
 def _card(body: str) -> str:
     """The card number of a body, laid out like the body."""
-    return body + checksums.luhn_digit(body)
+    return body + check_digits.luhn_digit(body)
 
 
 MAKERS: dict[str, Callable[[str], str]] = {
     "card": _card,
-    "iban": lambda body: _grouped(checksums.iban(body[:2], body[2:])),
-    "iban_bare": lambda body: checksums.iban(body[:2], body[2:]),
-    "dni": checksums.spanish_dni,
-    "pesel": checksums.polish_pesel,
-    "cpf": checksums.brazilian_cpf,
-    "cn_id": checksums.chinese_id,
-    "nir": checksums.french_nir,
-    "tckn": checksums.turkish_tckn,
-    "aadhaar": checksums.aadhaar,
-    "btc": lambda seed: checksums.bitcoin_address(seed.encode()),
-    "eth": lambda seed: checksums.ethereum_address(seed.encode()),
+    "iban": lambda body: _grouped(check_digits.iban(body[:2], body[2:])),
+    "iban_bare": lambda body: check_digits.iban(body[:2], body[2:]),
+    "dni": check_digits.spanish_dni,
+    "pesel": check_digits.polish_pesel,
+    "cpf": check_digits.brazilian_cpf,
+    "cn_id": check_digits.chinese_id,
+    "nir": check_digits.french_nir,
+    "tckn": check_digits.turkish_tckn,
+    "rrn": check_digits.korean_rrn,
+    "codice": check_digits.italian_codice_fiscale,
+    "aadhaar": check_digits.aadhaar,
+    "btc": lambda seed: check_digits.bitcoin_address(seed.encode()),
+    "eth": lambda seed: check_digits.ethereum_address(seed.encode()),
 }
 
 
@@ -97,7 +97,9 @@ class Conversation:
         turns = self.turns
         for old, new in edits.items():
             if not any(old in turn.text for turn in turns):
-                raise DataError(f"copy {key} of {self.key}: an edit's left side does not occur; correct the edit")
+                raise DataError(
+                    f"copy {key} of {self.key}: an edit's left side does not occur; correct the edit"
+                )
             turns = tuple(replace(turn, text=turn.text.replace(old, new)) for turn in turns)
         return replace(self, key=key, turns=turns)
 
@@ -131,9 +133,10 @@ def _bounded(planted: str, text: str, start: int, end: int) -> bool:
 
 
 def spans(marked: str, planted: list[Planted]) -> Iterator[tuple[int, int, Planted]]:
-    """The places of personal data in ``plain(marked)``: its own marks, then other turns' strings, never overlapping.
+    """The places of personal data in ``plain(marked)``, in order and never overlapping.
 
-    Offsets are in Python characters, end exclusive.
+    A turn's own marks come first, then the strings marked elsewhere in the conversation. Offsets are in
+    Python characters, end exclusive.
     """
     taken: list[tuple[int, int, Planted]] = []
     shift = 0

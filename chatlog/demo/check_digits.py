@@ -1,7 +1,7 @@
-"""Check digits of identifiers, so that invented ones look valid to a checker.
+"""Check digits of identifiers, so that invented ones pass the checks that a redactor makes.
 
-Every function takes the free part of an identifier and returns the whole; nothing here was ever issued to
-anybody on purpose.
+Every function takes the free part of an identifier and returns the whole (`luhn_digit` the digit alone).
+`chatlog.text.checksums` is the other side: it tells whether a whole identifier holds.
 """
 
 from __future__ import annotations
@@ -51,12 +51,6 @@ def luhn_digit(body: str) -> str:
     return str(-total % 10)
 
 
-def luhn_ok(number: str) -> bool:
-    """Whether the digits of ``number`` pass the Luhn check."""
-    digits = "".join(map(str, digits_of(number)))
-    return len(digits) > 1 and luhn_digit(digits[:-1]) == digits[-1]
-
-
 def _mod97(text: str) -> int:
     return int("".join(str(int(char, 36)) for char in text)) % 97
 
@@ -65,12 +59,6 @@ def iban(country: str, bban: str) -> str:
     """The IBAN of a country code and a domestic account number (ISO 13616), without spaces."""
     bare = bban.replace(" ", "").upper()
     return f"{country}{98 - _mod97(bare + country + '00'):02d}{bare}"
-
-
-def iban_ok(text: str) -> bool:
-    """Whether ``text`` is an IBAN whose check digits hold; spaces are ignored."""
-    bare = text.replace(" ", "").upper()
-    return len(bare) > 14 and bare.isascii() and bare.isalnum() and _mod97(bare[4:] + bare[:4]) == 1
 
 
 def spanish_dni(number: str) -> str:
@@ -113,6 +101,29 @@ def turkish_tckn(body: str) -> str:
     digits = digits_of(body)
     tenth = (sum(digits[0::2]) * 7 - sum(digits[1::2])) % 10
     return f"{body}{tenth}{(sum(digits) + tenth) % 10}"
+
+
+def korean_rrn(body: str) -> str:
+    """The Korean resident registration number of twelve digits, as ``901231-1234563``."""
+    total = weighted_digit(body, (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5), 11)
+    return f"{body[:6]}-{body[6:]}{(11 - total) % 10}"
+
+
+# Values of the characters at odd places of a codice fiscale (DM 23/12/1976), for 0-9 and for A-Z.
+_CODICE_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
+_CODICE_ODD_LETTERS = (*_CODICE_ODD, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
+
+
+def italian_codice_fiscale(body: str) -> str:
+    """The Italian codice fiscale of fifteen characters, with its check letter."""
+    total = 0
+    for place, char in enumerate(body, start=1):
+        value = int(char) if char.isdigit() else ord(char) - 65
+        if place % 2:
+            total += (_CODICE_ODD if char.isdigit() else _CODICE_ODD_LETTERS)[value]
+        else:
+            total += value
+    return body + chr(65 + total % 26)
 
 
 def aadhaar(body: str) -> str:
