@@ -1,0 +1,77 @@
+"""Every recogniser of personal data over a batch of texts: pattern rules, name cues, the names model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import regex
+
+from chatlog.models.ner import PersonRecognizer
+from chatlog.text.detect import find_patterns, placeholders, touches
+from chatlog.text.pii_names import find_names
+from chatlog.text.pii_span import Span, resolve
+from chatlog.text.view import view
+from chatlog.text.windows import windows
+
+_EDGES: Final = regex.compile(r"^[^\p{L}]+|(?:['’]s)?[^\p{L}.]*$|[\s.,;:]+$")
+_NAME_LIKE: Final = regex.compile(r"\p{Lu}|[\p{Han}\p{Hangul}\p{Katakana}]")
+_NEVER: Final = regex.compile(r"[\d@/\\<>{}=_#*|\[\]()]|https?:")
+
+
+class PiiDetector:
+    """Finds personal data in texts; one instance a worker.
+
+    Args:
+        names_model: a name for `weights.locate`, or empty for cues and patterns alone.
+    """
+
+    def __init__(self, names_model: str) -> None:
+        self._persons = PersonRecognizer(names_model) if names_model else None
+
+    def detect(self, texts: Sequence[str]) -> list[list[Span]]:
+        """For each text the spans found in it, without overlaps, by position."""
+        found = []
+        for text in texts:
+            plain = view(text)
+            spans = find_patterns(text, plain)
+            holes = placeholders(text)
+            for span in find_names(plain.text):
+                start, end = plain.start(span.start), plain.end(span.end)
+                if not touches(holes, start, end):
+                    spans.append(Span(start, end, span.type, span.score, span.recognizer))
+            found.append(spans)
+        if self._persons is not None:
+            self._add_persons(self._persons, texts, found)
+        return [resolve(spans) for spans in found]
+
+    def _add_persons(self, model: PersonRecognizer, texts: Sequence[str], found: list[list[Span]]) -> None:
+        where: dict[str, list[tuple[int, int]]] = {}
+        for position, text in enumerate(texts):
+            for offset, piece in windows(text):
+                where.setdefault(piece, []).append((position, offset))
+        pieces = list(where)
+        for piece, persons in zip(pieces, model.persons(pieces), strict=True):
+            for start, end, score in persons:
+                trimmed = _trim(piece, start, end)
+                if trimmed is None:
+                    continue
+                for position, offset in where[piece]:
+                    a, b = offset + trimmed[0], offset + trimmed[1]
+                    if not touches(placeholders(texts[position]), a, b):
+                        found[position].append(Span(a, b, "PERSON", min(score, 0.75), "spacy"))
+
+
+def _trim(piece: str, start: int, end: int) -> tuple[int, int] | None:
+    """The name inside what the model marked, or None where that is no name."""
+    value = piece[start:end]
+    if _NEVER.search(value) or not _NAME_LIKE.search(value):
+        return None
+    while value and not value[0].isalpha():
+        value, start = value[1:], start + 1
+    for possessive in ("'s", "’s"):
+        if value.endswith(possessive):
+            value, end = value[:-2], end - 2
+    while value and not value[-1].isalpha() and not (value[-1] == "." and len(value) > 1):
+        value, end = value[:-1], end - 1
+    return (start, end) if len(value) >= 2 else None

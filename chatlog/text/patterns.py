@@ -1,0 +1,232 @@
+"""What makes a pattern rule, and the rules for contact, network and money identifiers.
+
+Patterns match on a `view` (ASCII digits and signs). The group `v`, where a pattern has one, is what
+is personal; the rest is context. Each rule names what a text must hold before its pattern is
+tried, so that most rules never run on most texts.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import regex
+
+from chatlog.text import checksums
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One pattern.
+
+    Attributes:
+        name: the recognizer's name in `pii`.
+        type: a key of LABELS.
+        pattern: a compiled pattern of the package `regex`.
+        score: 0 to 1; decides between overlapping finds.
+        needs: a key of TRIGGERS.
+        check: told the matched value; False throws the match away.
+    """
+
+    name: str
+    type: str
+    pattern: Any
+    score: float
+    needs: str
+    check: Callable[[str], bool] | None = None
+
+
+TRIGGERS: Final = {
+    "@": regex.compile(r"@|\bat\b|[(\[]at[)\]]"),
+    "digits": regex.compile(r"\d(?:[\s().,/:-]*\d){4}"),
+    "digit": regex.compile(r"\d"),
+    "colons": regex.compile(r"[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2}|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-|::"),
+    "url": regex.compile(
+        r"(?i)://|\b(?:linkedin|facebook|instagram|twitter|x|tiktok|t|vk|fb|threads)\.(?:com|me|net)/"
+    ),
+    "word": regex.compile(r"\w{26}"),
+    "any": regex.compile(r""),
+}
+"""What a text must hold before the rules that name it are tried."""
+
+
+def rule(
+    name: str, type_: str, pattern: str, score: float, needs: str, check: Callable[[str], bool] | None = None
+) -> Rule:
+    """A rule with its pattern compiled, without regard to case and with comments allowed."""
+    return Rule(name, type_, regex.compile(pattern, regex.IGNORECASE | regex.VERBOSE), score, needs, check)
+
+
+def _is_ip(text: str) -> bool:
+    """Whether the text is an address of a machine: valid, and no loopback, mask or unspecified address."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    if address.is_loopback or address.is_unspecified or text.startswith(("255.", "0.")):
+        return False
+    # `Abe::Fed` is a name in C++ and a valid IPv6 address; addresses that people have show digits.
+    return address.version == 4 or (any(c.isdigit() for c in text) and len(text) > 6)
+
+
+_PHONE_WORD: Final = (
+    r"phone|tel(?:ephone|efon|éfono|efono|éphone|efone|efoon|\.)?|mobile?|mob\b|cell(?:ular)?|call|ring|text|sms|fax|whats?app|viber"
+    r"|contact(?:\ number)?|reach(?:ed)?|number|hotline|dial|answering|handy|rufnummer|nummer|portable|numéro|móvil|movil|celular"
+    r"|teléfono|número|cellulare|numero|телефон|номер|звони\w*|тел|моб|电话|電話|手机|手機|号码|番号|携帯|전화|휴대폰|번호|هاتف|جوال|رقم|फ़ोन|फोन|मोबाइल|नंबर|telefonu|điện\ thoại|โทร|טלפון|nomor|telp|hp"
+)
+
+_CARD_WORD: Final = r"card|visa|master\s?card|amex|credit|debit|maestro|karte|carte|tarjeta|cart[aã]o|carta|kart[auyęi]?|карт\w*|卡|カード|카드|بطاقة|कार्ड"
+
+
+def _phone_digits(text: str) -> bool:
+    number = checksums.digits(text)
+    return 7 <= len(number) <= 15 and len(set(number)) > 2 and not _DATE.search(text)
+
+
+_DATE: Final = regex.compile(
+    r"(?:^|\D)(?:(?:19|20)\d\d([-./])(?:0?[1-9]|1[0-2])\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:19|20)\d\d)(?:\D|$)|^\d{4}\s?-\s?\d{4}$|\d{2}:\d{2}"
+)
+
+
+def _long_phone(text: str) -> bool:
+    return _phone_digits(text) and len(checksums.digits(text)) >= 8
+
+
+CONTACT: Final = (
+    rule(
+        "email",
+        "EMAIL_ADDRESS",
+        r"(?<![\w.+%@-])[\w][\w.!\#$%&*+/=?^{|}~'-]{0,63}@(?:[\w](?:[\w-]{0,62}[\w])?\.){1,8}(?:\p{L}{2,24}|xn--[\w-]{2,59})(?![\w@])",
+        0.95,
+        "@",
+    ),
+    rule(
+        "email_spelled",
+        "EMAIL_ADDRESS",
+        r"\b[\w][\w.+-]{1,63}\s?(?:\(at\)|\[at\]|\{at\}|\sat\s|@)\s?[\w-]{2,63}(?:\s?(?:\(dot\)|\[dot\]|\{dot\}|\sdot\s|\.)\s?[\w-]{2,63}){0,3}\s?(?:\(dot\)|\[dot\]|\{dot\}|\sdot\s)\s?[a-z]{2,12}\b"
+        r"|\b[\w][\w.+-]{1,63}\s?(?:\(at\)|\[at\]|\{at\})\s?(?:[\w-]{2,63}\.){1,3}[a-z]{2,12}\b",
+        0.9,
+        "@",
+    ),
+    rule(
+        "phone_international",
+        "PHONE_NUMBER",
+        r"(?<![\w+.])(?:\+|\b00)\s?[1-9]\d{0,2}(?:[\s./-]{0,2}\(?\d{1,5}\)?){2,6}(?:\s?(?:x|ext\.?)\s?\d{1,6})?(?![\w])",
+        0.8,
+        "digits",
+        _long_phone,
+    ),
+    rule(
+        "phone_nanp",
+        "PHONE_NUMBER",
+        r"(?<![\w+.(/-])(?:1[\s.-]{1,2})?(?:\([2-9]\d\d\)\s?|[2-9]\d\d[\s.-])\d{3}[\s.-]\d{4}(?:\s?(?:x|ext\.?)\s?\d{1,6})?(?![\w])",
+        0.75,
+        "digits",
+        _phone_digits,
+    ),
+    rule(
+        "phone_national",
+        "PHONE_NUMBER",
+        r"(?<![\w+.,/-])(?:\(0?\d{1,4}\)[\s-]?\d{2,5}(?:[\s-]?\d{2,5}){1,3}|0\d{1,4}[\s./-]{1,2}\d{2,8}(?:[\s.-]\d{2,5}){0,4}|1[3-9]\d{9})(?![\w])",
+        0.6,
+        "digits",
+        _long_phone,
+    ),
+    rule(
+        "phone_cue",
+        "PHONE_NUMBER",
+        rf"(?:{_PHONE_WORD})\w{{0,3}}[^\d\n]{{0,25}}?(?<![\w.,])(?P<v>\+?\(?\d(?:[\s().-]{{0,2}}\d){{5,14}})(?![\w])",
+        0.7,
+        "digits",
+        _phone_digits,
+    ),
+    rule(
+        "personal_page",
+        "URL",
+        r"(?:https?://)?(?:www\.|[a-z]{2}\.)?(?:linkedin\.com/in|facebook\.com|fb\.com|instagram\.com|tiktok\.com/@|t\.me|vk\.com|threads\.net/@|(?:twitter|(?<![\w])x)\.com)/?@?(?!(?:share|sharer|intent|home|search|login|watch|groups|pages|hashtag|explore|i|p)\b)(?<=[/@])[\w.%-]{3,60}/?",
+        0.85,
+        "url",
+    ),
+    rule(
+        "url_credentials",
+        "SECRET",
+        r"\b[a-z][a-z0-9+.-]{1,30}://(?P<v>[^\s:/@\"'<>]{1,100}:[^\s/@\"'<>]{1,200})@[\w.\[\]:-]+",
+        0.97,
+        "url",
+    ),
+)
+"""E-mail addresses, phone numbers, personal pages, URLs with credentials."""
+
+NETWORK: Final = (
+    rule(
+        "ipv4",
+        "IP_ADDRESS",
+        r"(?<![\w.-])(?<!version\s)(?<!v\.)(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w]|\.\d|-\d)",
+        0.85,
+        "digits",
+        _is_ip,
+    ),
+    rule(
+        "ipv6",
+        "IP_ADDRESS",
+        r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])",
+        0.85,
+        "colons",
+        _is_ip,
+    ),
+    rule(
+        "mac",
+        "MAC_ADDRESS",
+        r"(?<![\w:-])(?:[0-9a-f]{2}(?P<sep>[:-])(?:[0-9a-f]{2}(?P=sep)){4}[0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![\w:-])",
+        0.9,
+        "colons",
+    ),
+)
+"""Addresses of machines."""
+
+MONEY: Final = (
+    rule(
+        "card",
+        "CREDIT_CARD",
+        r"(?<![\w.-])(?:[2-6]\d{3}(?P<sep>[\s-]?)\d{4}(?P=sep)\d{4}(?P=sep)\d{1,7}|3[47]\d{2}[\s-]?\d{6}[\s-]?\d{5}|3[068]\d{2}[\s-]?\d{6}[\s-]?\d{4})(?![\w])",
+        0.92,
+        "digits",
+        checksums.luhn,
+    ),
+    rule(
+        "card_cue",
+        "CREDIT_CARD",
+        rf"(?:{_CARD_WORD})[^\d\n]{{0,40}}?(?<![\w.])(?P<v>\d{{11,19}}|\d{{4}}(?:[\s-]\d{{4}}){{2}}[\s-]\d{{1,7}}|\d{{4}}[\s-]\d{{6}}[\s-]\d{{4,5}})(?![\w])",
+        0.8,
+        "digits",
+    ),
+    rule(
+        "iban",
+        "IBAN_CODE",
+        r"(?<![\w])[a-z]{2}\d{2}(?:[\s-]?[a-z0-9]{4}){2,7}(?:[\s-]?[a-z0-9]{1,3})?(?![\w])",
+        0.95,
+        "digits",
+        checksums.iban,
+    ),
+    rule(
+        "bitcoin",
+        "CRYPTO",
+        r"(?<![\w])(?-i:[13LDA9][1-9A-HJ-NP-Za-km-z]{25,34})(?![\w])",
+        0.95,
+        "word",
+        checksums.base58check,
+    ),
+    rule("bech32", "CRYPTO", r"(?<![\w])(?:bc|tb|ltc)1[02-9ac-hj-np-z]{11,71}(?![\w])", 0.9, "any"),
+    rule("ethereum", "CRYPTO", r"(?<![\w])0x[0-9a-f]{40}(?![\w])", 0.9, "word"),
+    rule(
+        "tron",
+        "CRYPTO",
+        r"(?<![\w])(?-i:T[1-9A-HJ-NP-Za-km-z]{33})(?![\w])",
+        0.9,
+        "word",
+        checksums.base58check,
+    ),
+)
+"""Payment cards, bank accounts, wallets."""

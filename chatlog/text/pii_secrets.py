@@ -1,0 +1,98 @@
+"""Rules for secrets: keys of services, tokens, private keys, passwords and connection strings."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Final
+
+from chatlog.text.patterns import Rule, rule
+
+_PLACEHOLDERS: Final = frozenset(
+    "password passwd secret changeme example your_password yourpassword mypassword xxxx none null true false string "
+    "token your_token your_api_key api_key apikey key required optional incorrect wrong and or is the for reset field".split()
+)
+
+
+def _is_password(value: str) -> bool:
+    """Whether a value beside `password` is one, and not a word of the sentence or a variable."""
+    bare = value.strip("\"'`")
+    if len(bare) < 4 or bare.lower() in _PLACEHOLDERS or set(bare) <= set("*x.•_"):
+        return False
+    if any(character in bare for character in "(){}$<>"):
+        return False
+    kinds = (
+        any(c.islower() for c in bare)
+        + any(c.isupper() for c in bare)
+        + any(c.isdigit() for c in bare)
+        + any(not c.isalnum() for c in bare)
+    )
+    return kinds >= 2 and any(c.isdigit() or not c.isalnum() for c in bare)
+
+
+def entropy(text: str) -> float:
+    """Shannon's entropy of the characters, in bits a character."""
+    counts = Counter(text)
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values()) if text else 0.0
+
+
+def _is_random(value: str) -> bool:
+    """Whether a long token looks drawn at random: enough entropy, and digits among letters."""
+    return entropy(value) >= 3.2 and any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
+
+
+def _key(name: str, pattern: str, score: float = 0.97) -> Rule:
+    return rule(name, "SECRET", rf"(?<![\w-])(?-i:{pattern})(?![\w-])", score, "any")
+
+
+SECRETS: Final = (
+    _key("aws_key_id", r"(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{16}"),
+    _key("github_token", r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}"),
+    _key("gitlab_token", r"glpat-[A-Za-z0-9_-]{20,}"),
+    _key("openai_key", r"sk-(?:proj-|svcacct-|admin-|ant-(?:api\d\d-)?|or-v1-)?[A-Za-z0-9_-]{20,200}"),
+    _key("slack_token", r"xox[abeoprs]-[A-Za-z0-9-]{10,250}|xapp-\d-[A-Za-z0-9-]{10,250}"),
+    _key("google_key", r"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}"),
+    _key("stripe_key", r"(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,247}|whsec_[A-Za-z0-9]{20,}"),
+    _key("huggingface_token", r"hf_[A-Za-z0-9]{30,}"),
+    _key("npm_token", r"npm_[A-Za-z0-9]{36}"),
+    _key("pypi_token", r"pypi-[A-Za-z0-9_-]{50,}"),
+    _key("sendgrid_key", r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}"),
+    _key("twilio_key", r"(?:SK|AC)[0-9a-f]{32}"),
+    _key("telegram_token", r"\d{8,10}:AA[A-Za-z0-9_-]{33}"),
+    _key("discord_token", r"[MNO][A-Za-z\d_-]{23,25}\.[A-Za-z\d_-]{6}\.[A-Za-z\d_-]{27,38}"),
+    _key("jwt", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+    rule(
+        "private_key",
+        "SECRET",
+        r"-----BEGIN\s(?:[A-Z0-9]+\s){0,3}PRIVATE\sKEY(?:\sBLOCK)?-----[A-Za-z0-9+/=\s:,.()\\-]{20,20000}?(?:-----END\s[A-Z0-9\s]{0,40}-----|\Z)",
+        0.99,
+        "any",
+    ),
+    rule(
+        "password_cue",
+        "SECRET",
+        r"(?:\b(?:\w{0,20}password|passwd|pwd|passphrase|passcode|wifi\skey|pin(?:\scode)?|passwort|kennwort|mot\sde\spasse|contraseña|clave|senha|wachtwoord|hasło|пароль|şifre|kata\ssandi|mật\skhẩu)\b|密码|密碼|パスワード|비밀번호|كلمة\s(?:السر|المرور)|पासवर्ड)"
+        r"(?:\s(?:is|was|ist|est|es|é|è|jest)\b|\s?[:=：]{1,2}>?|は|是|为)\s{0,2}(?P<v>\"[^\"\s]{4,64}\"|'[^'\s]{4,64}'|[^\s\"',;]{4,64}(?<![.,!?;:)\]]))",
+        0.85,
+        "any",
+        _is_password,
+    ),
+    rule(
+        "token_cue",
+        "SECRET",
+        r"\b[\w-]{0,20}(?:api[\s_-]?key|secret(?:[\s_-]?key)?|access[\s_-]?key|auth[\s_-]?token|access[\s_-]?token|authentication[\s_-]token|client[\s_-]?secret|private[\s_-]?key|bearer|token|session[\s_-]?id)\b"
+        r"[\"']?(?:\s?(?:is|was|[:=]{1,2}>?|,))?\s{0,2}[\"'`]?(?P<v>[\w+/=.~-]{16,512})",
+        0.86,
+        "any",
+        _is_random,
+    ),
+    rule(
+        "connection_password",
+        "SECRET",
+        r"\b(?:AccountKey|SharedAccessKey|Password|Pwd|sig)=(?P<v>[^;\s\"'&]{6,200})(?=[;\"'&\s]|\Z)",
+        0.9,
+        "any",
+        _is_password,
+    ),
+)
+"""Secrets, whose shape or neighbour gives them away."""

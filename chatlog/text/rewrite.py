@@ -1,0 +1,81 @@
+"""A text while placeholders go into it, with every find told in offsets of the text as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from chatlog.text.pii_span import Span
+
+
+@dataclass
+class Rewrite:
+    """One text under redaction.
+
+    Attributes:
+        text: as it reads now.
+        spans: what was found, in offsets of the text before any change, by position.
+        placeholders: what stands for each of `spans`; None where the text was kept.
+    """
+
+    text: str
+    spans: list[Span] = field(default_factory=list)
+    placeholders: list[str | None] = field(default_factory=list)
+    _kept: list[tuple[int, int, int]] = field(default_factory=list)  # (start now, end now, start before)
+
+    def __post_init__(self) -> None:
+        self._kept = [(0, len(self.text), 0)]
+
+    def replace(self, spans: Sequence[Span], placeholder: Callable[[Span, str], str | None]) -> bool:
+        """Whether the text changed when each of `spans` gave way to its placeholder.
+
+        `spans` are offsets into `text` as it reads now, without overlaps, by position, and touch no
+        placeholder; `placeholder` gives None where the value is to stay.
+        """
+        pieces: list[str] = []
+        kept: list[tuple[int, int, int]] = []
+        length = at = 0
+        for span in spans:
+            value = self.text[span.start : span.end]
+            name = placeholder(span, value)
+            before = self._before(span.start)
+            if name is None:
+                self._add(Span(before, before + len(value), span.type, span.score, span.recognizer), None)
+                continue
+            length = self._keep(at, span.start, length, pieces, kept)
+            # A placeholder that ran into a word would not be known as one the next time.
+            shown = f"{' ' * _joins(self.text, span.start - 1)}{name}{' ' * _joins(self.text, span.end)}"
+            pieces.append(shown)
+            length += len(shown)
+            at = span.end
+            self._add(Span(before, before + len(value), span.type, span.score, span.recognizer), name)
+        if not pieces:
+            return False
+        self._keep(at, len(self.text), length, pieces, kept)
+        self.text, self._kept = "".join(pieces), kept
+        return True
+
+    def _add(self, span: Span, name: str | None) -> None:
+        if (span, name) not in zip(self.spans, self.placeholders, strict=True):
+            self.spans.append(span)
+            self.placeholders.append(name)
+
+    def _before(self, position: int) -> int:
+        for start, end, before in self._kept:
+            if start <= position < end:
+                return before + position - start
+        raise AssertionError("a find inside a placeholder")
+
+    def _keep(
+        self, start: int, end: int, length: int, pieces: list[str], kept: list[tuple[int, int, int]]
+    ) -> int:
+        pieces.append(self.text[start:end])
+        for a, b, before in self._kept:
+            low, high = max(a, start), min(b, end)
+            if low < high:
+                kept.append((length + low - start, length + high - start, before + low - a))
+        return length + end - start
+
+
+def _joins(text: str, position: int) -> bool:
+    return 0 <= position < len(text) and text[position].isascii() and text[position].isalnum()

@@ -1,0 +1,82 @@
+"""A view of a text in which digits, letters and signs are ASCII where they can be, with a way back.
+
+Identifiers are written in full-width or Arabic-Indic digits, in mathematical letters, or with
+zero-width characters between them. Patterns match on the view; offsets map back to the text.
+"""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import regex
+
+_INVISIBLE: Final = regex.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+"""Characters without a width (Unicode, Default_Ignorable_Code_Point): soft hyphen, zero-width, bidi marks."""
+
+_SIGNS: Final = str.maketrans(
+    {
+        "‘": "'", "’": "'", "‛": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"',
+        "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-", "﹣": "-",
+        "。": ".", "、": ",", "،": ",", "؛": ";", "٫": ".", "∶": ":", "\u2028": "\n", "\u2029": "\n",
+    }
+)  # fmt: skip
+
+
+@cache
+def _table() -> dict[int, str]:
+    """One ASCII character for each character that stands for one: made once, since it walks all of Unicode."""
+    table: dict[int, str] = {}
+    for code in range(128, sys.maxunicode + 1):
+        character = chr(code)
+        category = unicodedata.category(character)
+        if category == "Nd":
+            table[code] = str(unicodedata.digit(character))
+        elif category == "Zs":
+            table[code] = " "
+        elif category in ("Cn", "Co", "Cs"):
+            continue
+        else:
+            compatible = unicodedata.normalize("NFKC", character)
+            if len(compatible) == 1 and " " < compatible <= "~":
+                table[code] = compatible
+    return table | {code: str(sign) for code, sign in _SIGNS.items()}
+
+
+@dataclass(frozen=True)
+class View:
+    """A text made plain.
+
+    Attributes:
+        text: what patterns match on.
+        cuts: positions in `text` before which an invisible character was taken out, ascending; one
+            entry a character.
+    """
+
+    text: str
+    cuts: tuple[int, ...] = ()
+
+    def start(self, position: int) -> int:
+        """The offset in the original text of the character at `position`."""
+        return position + bisect_right(self.cuts, position)
+
+    def end(self, position: int) -> int:
+        """The offset in the original text after the last character of a match that ends at `position`."""
+        return self.start(position - 1) + 1 if position else 0
+
+
+def view(text: str) -> View:
+    """The view of `text`; its own characters where it is plain ASCII already."""
+    if text.isascii():
+        return View(text)
+    plain = text.translate(_table())
+    cuts = []
+    for taken, match in enumerate(_INVISIBLE.finditer(plain)):
+        cuts.append(match.start() - taken)
+    if not cuts:
+        return View(plain)
+    return View(_INVISIBLE.sub("", plain), tuple(cuts))
