@@ -32,8 +32,8 @@ class Sample:
 def _planted(logged: Logged, side: int) -> list[dict[str, Any]]:
     """Personal data of one side of a conversation: message -1 is the system prompt, then the dialogue from 0.
 
-    An answer that a regeneration replaced is marked ``discarded``. In a tool call the place is left out, since
-    each format quotes it in its own way.
+    An answer that a regeneration replaced is marked ``discarded``. In a tool call the place is left out,
+    since each format quotes it in its own way.
     """
     planted = logged.conversation.planted()
     found, message = [], -1
