@@ -36,9 +36,7 @@ _SERVICE = re.compile(
     r"|cuda out of memory)",
     re.IGNORECASE,
 )
-_ERROR_CODE = re.compile(
-    r"\(error_code: \d+[^()]*(?:\([^()]*\)[^()]*)*\)\s*$"
-)  # a worker's error ends with it
+_ERROR_CODE = re.compile(r"\(error_code: \d+[^()]*(?:\([^()]*\)[^()]*)*\)\s*$")  # a worker's error ends with it
 _CURSORS = ("▌", '<span class="cursor"></span>')  # stands at the end of an answer in the making
 _MARKUP = re.compile(r"^\s*(?:<h3>|#{1,6}\s)?\s*(?:Model [AB]\b\s*:?)?\s*|\s*(?:</h3>)?\s*$")
 _STATE_COLUMNS: Final = frozenset({"conv_id", "messages"})
@@ -64,7 +62,7 @@ def parse(value: Any, _: FastChat) -> list[Draft]:
     record = mapping(value, "the record")
     if "states" in record:
         return _battle(record)
-    if "state" not in record:
+    if record.get("state") is None:
         raise Reject("no_conversation", "the record has neither state nor states")
     draft = Draft([], created_at=to_micros(record.get("tstamp")), user_id=text(record.get("ip")))
     more = _read_state(draft, record["state"], "state")
@@ -78,6 +76,8 @@ def parse(value: Any, _: FastChat) -> list[Draft]:
     if selector == draft.model:
         meta.pop("model", None)
     _drop_exact_time(meta, draft.created_at)
+    if more.pop("roles_inferred", False):
+        meta["roles_inferred"] = True
     meta["state"] = more
     draft.meta = clean(meta)
     return [draft]
@@ -92,16 +92,21 @@ def _battle(record: Mapping[str, Any]) -> list[Draft]:
     winner = WINNERS.get(vote) if isinstance(vote, str) else None
     created_at, user_id = to_micros(record.get("tstamp")), text(record.get("ip"))
     shared = {key: item for key, item in record.items() if key not in ("states", "ip")}
+    if states is not record["states"]:
+        shared["string_encoded"] = True
     _drop_exact_time(shared, created_at)
     drafts: list[Draft] = []
     refused: list[tuple[str, Any, Reject]] = []
     for side, state in zip("ab", states, strict=True):
         draft = Draft([], created_at=created_at, user_id=user_id, battle_side=side, winner=winner)
         try:
-            draft.meta["state"] = _read_state(draft, state, f"states[{side}]")
+            more = _read_state(draft, state, f"states[{side}]")
         except Reject as reject:
             refused.append((side, state, reject))
             continue
+        if more.pop("roles_inferred", False):
+            draft.meta["roles_inferred"] = True
+        draft.meta["state"] = more
         if draft.model is None and isinstance(selectors, list) and len(selectors) == 2:
             draft.model = _model_name(selectors["ab".index(side)])
         drafts.append(draft)
@@ -148,9 +153,7 @@ def _read_state(draft: Draft, raw: Any, where: str) -> dict[str, Any]:
     return left
 
 
-def _read_turns(
-    draft: Draft, messages: list[Any], start: int, names: Any, left: dict[str, Any], where: str
-) -> None:
+def _read_turns(draft: Draft, messages: list[Any], start: int, names: Any, left: dict[str, Any], where: str) -> None:
     user_name, assistant_name = names if isinstance(names, list) and len(names) == 2 else (None, None)
     named = isinstance(user_name, str) and isinstance(assistant_name, str) and user_name != assistant_name
     turns = draft.messages
@@ -204,9 +207,7 @@ def _drop_exact_time(meta: dict[str, Any], micros: int | None) -> None:
 
 
 def _battle_id(record: Mapping[str, Any], states: list[Any]) -> str:
-    left, right = (
-        text(state.get("conv_id")) if isinstance(state, Mapping) else None for state in map(decoded, states)
-    )
+    left, right = (text(state.get("conv_id")) if isinstance(state, Mapping) else None for state in map(decoded, states))
     if left is not None and right is not None:
         return f"{left}:{right}"
     for key in ("battle_id", "id", "question_id"):

@@ -58,9 +58,7 @@ class Fields:
             value = self.record.get(key)
             found = to_micros(value)
             if found is not None:
-                exact = isinstance(value, datetime) or (
-                    isinstance(value, int | float) and found / 1_000_000 == value
-                )
+                exact = isinstance(value, datetime) or (isinstance(value, int | float) and found / 1_000_000 == value)
                 if key == keys[0] and exact:
                     self._left.pop(key, None)
                 return found

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from chatlog.sources.framing import Raw, decode
 from chatlog.sources.record import Reject
 
+_SPACE: Final = b" \t\r\n"
 
-def write_groups(
-    records: Iterable[Raw], source: Path, key_of: Callable[[Any], str | None], target: BinaryIO
-) -> int:
+
+def write_groups(records: Iterable[Raw], source: Path, key_of: Callable[[Any], str | None], target: BinaryIO) -> int:
     """Writes one line a conversation: a JSON array of its records, in the order of their first ones.
 
     A record without a key (or that is not JSON) stands on a line of its own, as it was. Memory
@@ -57,6 +57,17 @@ def _key(raw: bytes, key_of: Callable[[Any], str | None]) -> str | None:
 
 def _lines(stream: BinaryIO, places: list[tuple[int, int]]) -> Iterator[bytes]:
     for offset, length in places:
-        stream.seek(offset)
         # JSON allows line ends between its values alone, where a space says the same.
-        yield stream.read(length).replace(b"\r", b" ").replace(b"\n", b" ")
+        yield _read(stream, offset, length).replace(b"\r", b" ").replace(b"\n", b" ")
+
+
+def _read(stream: BinaryIO, offset: int, length: int) -> bytes:
+    """The record's bytes; its position may be that of white space before it."""
+    stream.seek(offset)
+    raw = b""
+    while len(raw) < length:
+        more = stream.read(length - len(raw))
+        if not more:
+            break
+        raw = (raw + more).lstrip(_SPACE)
+    return raw

@@ -88,7 +88,7 @@ def _parts(parts: list[Any]) -> tuple[str | None, list[Any]]:
     texts: list[str] = []
     left: list[Any] = []
     for part in parts:
-        key = _text_key(part) if isinstance(part, Mapping) and _is_text(part.get("type")) else ""
+        key = _part_key(part) if isinstance(part, Mapping) else ""
         if isinstance(part, str):
             texts.append(part)
             left.append({"length": len(part)})
@@ -100,8 +100,12 @@ def _parts(parts: list[Any]) -> tuple[str | None, list[Any]]:
     return ("\n".join(texts) if texts else None), left
 
 
-def _is_text(part_type: Any) -> bool:
-    return part_type is None or (isinstance(part_type, str) and part_type in _TEXT_PARTS)
+def _part_key(part: Mapping[str, Any]) -> str:
+    """The field that holds a part's text, empty where the part is no text."""
+    of = part.get("type")
+    if of == "tool_call_response":
+        return "response" if isinstance(part.get("response"), str) else ""
+    return _text_key(part) if of is None or (isinstance(of, str) and of in _TEXT_PARTS) else ""
 
 
 def _text_key(value: Mapping[str, Any]) -> str:

@@ -168,9 +168,7 @@ def recognise(value: Any) -> float:
     if isinstance(value.get("prompt"), Mapping) and "message_tree_id" in value:
         return 1.0
     return (
-        1.0
-        if {"message_id", "text", "role"} <= value.keys() and ("parent_id" in value or "replies" in value)
-        else 0.0
+        1.0 if {"message_id", "text", "role"} <= value.keys() and ("parent_id" in value or "replies" in value) else 0.0
     )
 
 

@@ -47,9 +47,7 @@ def parse(value: Any, _: OpenAIMessages) -> list[Draft]:
         Draft(
             [],
             conversation_id=fields.text("conversation_id", "chat_id", "id", "uid", "uuid", "session_id"),
-            model=fields.text("model", "model_name", "model_id")
-            or text(request.get("model"))
-            or response.model,
+            model=fields.text("model", "model_name", "model_id") or text(request.get("model")) or response.model,
             created_at=fields.time("created_at", "created", "tstamp", "timestamp", "time", "date"),
             user_id=fields.user(*_USER_KEYS) or text(request.get("user")) or text(nested.get("user_id")),
             system=fields.string("system"),

@@ -55,17 +55,15 @@ def parse(value: Any, _: Pairs) -> list[Draft]:
     answered = next((name for name in _ANSWERED if isinstance(record.get(name), str)), None)
     named = key is not None and _names_speakers(decoded(record[key]))
     if asked is not None and answered is not None:
-        messages += _question(fields, asked)
+        messages += _question(fields, asked, more)
         answer = fields.take(answered)
         messages.append(Turn("assistant", answer))
         more["fields"] = [asked, answered]
     elif asked is not None and key == "history":
-        messages += _question(fields, asked)
+        messages += _question(fields, asked, more)
         more["fields"] = [asked]
     elif key is None:
-        raise Reject(
-            "no_conversation", "the record has neither a list of turns nor a question with its answer"
-        )
+        raise Reject("no_conversation", "the record has neither a list of turns nor a question with its answer")
     if not messages:
         raise Reject("no_conversation", f"{key} is empty")
     if key is not None and not named:
@@ -82,13 +80,14 @@ def parse(value: Any, _: Pairs) -> list[Draft]:
     return [draft]
 
 
-def _question(fields: Fields, asked: str) -> list[Turn]:
+def _question(fields: Fields, asked: str, more: dict[str, Any]) -> list[Turn]:
     """The user's turn; an instruction's input follows it after an empty line, as Alpaca's prompts have it."""
     text = fields.take(asked)
     extra = fields.record.get("input") if asked == "instruction" else None
-    if isinstance(extra, str):
+    if isinstance(extra, str) and extra:
         fields.take("input")
-        text = f"{text}\n\n{extra}" if extra else text
+        more["input_length"] = len(extra)
+        text = f"{text}\n\n{extra}"
     return [Turn("user", text)]
 
 
@@ -98,9 +97,7 @@ def _names_speakers(items: Any) -> bool:
 
 def _speakers(item: Mapping[str, Any]) -> tuple[str, str] | None:
     """The fields of a pair such as {"user": ..., "bot": ...}."""
-    asked = next(
-        (name for name in ("user", "human", "question", "prompt", "instruction") if name in item), None
-    )
+    asked = next((name for name in ("user", "human", "question", "prompt", "instruction") if name in item), None)
     answered = next((name for name in _ANSWERED if name in item), None)
     return (asked, answered) if asked and answered else None
 
@@ -114,9 +111,7 @@ def _turns(items: list[Any], where: str) -> tuple[list[Turn], dict[str, Any]]:
         if isinstance(item, list):
             if len(item) > 2:
                 raise Reject("bad_messages", f"{at} should be a pair, found an array of {len(item)}")
-            turns += [
-                Turn(role, _text(text, at)) for role, text in zip(("user", "assistant"), item, strict=False)
-            ]
+            turns += [Turn(role, _text(text, at)) for role, text in zip(("user", "assistant"), item, strict=False)]
             continue
         if isinstance(item, str):
             turns.append(Turn(_next_role(turns), item))
@@ -168,11 +163,7 @@ def recognise(value: Any) -> float:
         if isinstance(first, str) and key != "turns":
             return 0.6
         if isinstance(first, Mapping) and "role" not in first and "from" not in first:
-            if (
-                _speakers(first)
-                or isinstance(first.get("message"), str)
-                or isinstance(first.get("utterance"), str)
-            ):
+            if _speakers(first) or isinstance(first.get("message"), str) or isinstance(first.get("utterance"), str):
                 return 0.7
     asked = any(isinstance(value.get(name), str) for name in _ASKED)
     return 0.6 if asked and any(isinstance(value.get(name), str) for name in _ANSWERED) else 0.0

@@ -46,7 +46,9 @@ def parse(value: Any, config: Prompts) -> list[Draft]:
 
 
 def recognise(value: Any) -> float:
-    """0.4 for a text in a field that usually holds a prompt."""
+    """0.4 for a text in a field that usually holds a prompt, 0.2 for a text alone."""
+    if isinstance(value, str):
+        return 0.2 if value else 0.0
     if not isinstance(value, Mapping):
         return 0.0
     return 0.4 if any(isinstance(value.get(name), str) and value[name] for name in _FIELDS) else 0.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from chatlog.sources.values import decoded, text
 
-_CUT = frozenset({"length", "content_filter", "max_tokens", "error"})
+CUT_REASONS: Final = frozenset({"length", "content_filter", "max_tokens", "error"})
 """Finish reasons of an answer that is not whole."""
 
 
@@ -85,5 +85,5 @@ def _of(body: Mapping[str, Any]) -> Response:
         rest={**body, "choices": [left, *choices[1:]]},
         model=text(body.get("model")),
         created=body.get("created"),
-        cut=isinstance(reason, str) and reason in _CUT,
+        cut=isinstance(reason, str) and reason in CUT_REASONS,
     )

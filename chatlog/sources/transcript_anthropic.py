@@ -46,9 +46,7 @@ def parse(value: Any, config: TranscriptAnthropic) -> list[Draft]:
     if key is None or not isinstance(text, str):
         raise Reject("no_conversation", "no field of the record is a text with markers")
     fields.take(key)
-    answer = next(
-        (name for name in _ANSWERS if name != key and isinstance(fields.record.get(name), str)), None
-    )
+    answer = next((name for name in _ANSWERS if name != key and isinstance(fields.record.get(name), str)), None)
     reply = fields.take(answer) if answer else None
     more = {"field": key, **({"reply_field": answer} if answer else {})}
     return [_draft(fields, text, more, reply)]

@@ -35,9 +35,7 @@ class Transcript:
         turns = [*self.turns, Turn("assistant", reply)] if reply is not None else self.turns
         if not turns:
             raise Reject("no_conversation", "the text has a marker, but nobody says anything")
-        return Draft(
-            turns, system="\n\n".join(self.prompts) or None, truncated=self.unanswered and reply is None
-        )
+        return Draft(turns, system="\n\n".join(self.prompts) or None, truncated=self.unanswered and reply is None)
 
     def more(self) -> dict[str, Any]:
         """What the turns do not tell of the text, for `meta`."""
