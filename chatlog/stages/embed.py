@@ -81,7 +81,7 @@ def open_embed(config: EmbedConfig) -> Iterator[BatchFn]:
     if embedder.dim > DIMENSIONS:
         raise ConfigError(
             f"embed: model {config.model} gives {embedder.dim} dimensions, the column holds {DIMENSIONS}; "
-            f"set dimensions = {DIMENSIONS} if the model was trained to be cut (Matryoshka), or choose another"
+            f"set dimensions = {DIMENSIONS} if the model was trained to be cut (Matryoshka)"
         )
 
     def batch(table: pa.Table) -> pa.Table:

@@ -1,0 +1,235 @@
+"""The stage `topics`: clusters of the embeddings, each with a name, and a map of them."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Generator, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import Field
+
+from chatlog.models.clusters import Clusters, fit_clusters
+from chatlog.models.embedders import DIMENSIONS, EMBEDDING
+from chatlog.models.landmarks import Map, fit_map
+from chatlog.schema import KEY, MESSAGES
+from chatlog.stage import Config, GlobalStage, ReadShard
+from chatlog.text.keywords import TermCounts
+
+
+class TopicsConfig(Config):
+    """Settings of `topics`."""
+
+    k: int = Field(default=0, ge=0, le=10_000)
+    """Number of topics; 0 chooses it by the Bayesian information criterion (chatlog.models.clusters)."""
+
+    max_topics: int = Field(default=256, ge=1, le=512)
+    """Most topics that k = 0 may choose."""
+
+    sample: int = Field(default=50_000, ge=100, le=1_000_000)
+    """Conversations that the topics are learned from, drawn by a hash of their key; all are assigned."""
+
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    """Of the sample, of k-means and of the map."""
+
+    keywords: int = Field(default=10, ge=1, le=50)
+    """Keywords a topic, at most."""
+
+    min_documents: int = Field(default=3, ge=2)
+    """Conversations of a topic that must hold a word before it is shown: a rarer one may name a person."""
+
+    min_size: int = Field(default=10, ge=1)
+    """Conversations below which a topic gets no label, keywords or examples."""
+
+    examples: int = Field(default=3, ge=0, le=20)
+    """Prompts that stand for a topic in the table of topics; 0 keeps every text out of it."""
+
+    example_length: int = Field(default=200, ge=20, le=2000)
+    """Characters after which such a prompt is cut."""
+
+
+_READS: Final = pa.schema([pa.field("embedding", EMBEDDING), pa.field("messages", MESSAGES)])
+_WRITES: Final = pa.schema(
+    [
+        pa.field("topic_id", pa.int32()),  # 0 is the largest in the sample
+        pa.field("topic_distance", pa.float32()),  # Euclidean, to the topic's centre
+        pa.field("topic_x", pa.float32()),  # of the map, -1 to 1
+        pa.field("topic_y", pa.float32()),
+    ]
+)
+TOPICS_TABLE: Final = pa.schema(
+    [
+        pa.field("topic_id", pa.int32()),
+        pa.field("label", pa.string()),  # null for a topic of fewer than `min_size` conversations
+        pa.field("keywords", pa.list_(pa.string())),
+        pa.field("size", pa.int64()),  # conversations
+        pa.field("parent", pa.int32()),
+        pa.field("medoids", pa.list_(pa.int64())),  # row_id of the conversations nearest to the centre
+        pa.field("examples", pa.list_(pa.string())),  # their first questions, cut
+    ]
+)
+
+_LABEL_WORDS: Final = 3
+_MEDOIDS: Final = 5
+_TEXT_SAMPLE: Final = 2000
+
+Rows = npt.NDArray[np.int64]
+Matrix = npt.NDArray[np.float32]
+
+
+def run_topics(config: TopicsConfig, readers: Sequence[ReadShard]) -> Generator[pa.Table, None, dict[str, pa.Table]]:
+    """Yields one table a shard, in order; returns the table of topics.
+
+    Two passes: one draws the sample, one assigns. What is held is the sample and one shard.
+
+    Raises:
+        MissingExtra: scikit-learn is not installed.
+    """
+    rows, vectors = _draw(config, readers)
+    clusters = fit_clusters(vectors, config.k, config.max_topics, config.seed)
+    plane = fit_map(vectors, config.seed)
+    about = _Topics(config, rows, len(clusters.centres))
+    for read in readers:
+        yield _assign(read(), clusters, plane, about)
+    return {"topics": about.table()}
+
+
+def _vectors(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.bool_], Matrix]:
+    """Which rows have a vector, `(n,) bool`, and those, `(m, DIMENSIONS) float32`."""
+    # A chunked array of no chunks cannot be combined.
+    chunk = column.combine_chunks() if column.num_chunks else pa.array([], EMBEDDING)
+    there = np.asarray(chunk.is_valid())
+    # flatten() leaves out what stands under a null.
+    flat = chunk.flatten().to_numpy(zero_copy_only=False)
+    return there, flat.reshape(-1, DIMENSIONS).astype(np.float32)
+
+
+def _draw(config: TopicsConfig, readers: Sequence[ReadShard]) -> tuple[Rows, Matrix]:
+    """The keys and vectors of the sample, in the order of their keys.
+
+    A row's chance is a hash of its key: the same rows are drawn whatever the shards' order.
+    """
+    kept_ticket = np.zeros(0, dtype=np.uint64)
+    kept_row = np.zeros(0, dtype=np.int64)
+    kept = np.zeros((0, DIMENSIONS), dtype=np.float16)
+    for read in readers:
+        table = read()
+        there, vectors = _vectors(table.column("embedding"))
+        row = np.asarray(table.column(KEY.name), dtype=np.int64)[there]
+        ticket = np.concatenate([kept_ticket, _tickets(row, config.seed)])
+        row = np.concatenate([kept_row, row])
+        stacked = np.concatenate([kept, vectors.astype(np.float16)])
+        best = np.lexsort((row, ticket))[: config.sample]
+        kept_ticket, kept_row, kept = ticket[best], row[best], stacked[best]
+    order = np.argsort(kept_row)
+    return kept_row[order], kept[order].astype(np.float32)
+
+
+def _tickets(rows: Rows, seed: int) -> npt.NDArray[np.uint64]:
+    """A well-mixed number for each key: the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    x = rows.astype(np.uint64) + np.uint64(seed) * np.uint64(0xD1342543DE82EF95) + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _assign(table: pa.Table, clusters: Clusters, plane: Map, about: _Topics) -> pa.Table:
+    there, vectors = _vectors(table.column("embedding"))
+    nearest, distance = clusters.assign(vectors) if len(clusters.centres) else (None, None)
+    topic = np.zeros(len(there), dtype=np.int32)
+    numbers = np.zeros((len(there), 3), dtype=np.float32)
+    if nearest is not None and distance is not None:
+        topic[there] = nearest
+        numbers[there, 0] = distance
+        numbers[there, 1:] = plane.place(vectors)
+        about.see(table, there, topic, numbers[:, 0])
+    missing = ~there
+    columns = [pa.array(topic, mask=missing)]
+    columns += [pa.array(np.ascontiguousarray(numbers[:, i]), mask=missing) for i in range(3)]
+    return pa.table(columns, schema=_WRITES)
+
+
+class _Topics:
+    """What is learned of each topic while the rows pass by."""
+
+    def __init__(self, config: TopicsConfig, sample: Rows, k: int) -> None:
+        self._config = config
+        self._sample = sample
+        self._sizes = np.zeros(k, dtype=np.int64)
+        self._terms = TermCounts()
+        # (-distance, -row_id, text): the farthest of the nearest is on top and falls out first.
+        self._nearest: list[list[tuple[float, int, str]]] = [[] for _ in range(k)]
+
+    def see(
+        self, table: pa.Table, there: npt.NDArray[np.bool_], topic: npt.NDArray[np.int32], distance: Matrix
+    ) -> None:
+        """Takes in one shard."""
+        self._sizes += np.bincount(topic[there], minlength=len(self._sizes))
+        rows = np.asarray(table.column(KEY.name), dtype=np.int64)
+        messages = table.column("messages")
+        # Only the sample's texts are read: vocabularies grow with the texts, and memory must not.
+        for index in np.flatnonzero(there & np.isin(rows, self._sample)).tolist():
+            text = _question(messages[index].as_py())
+            self._terms.add(int(topic[index]), text)
+            self._keep(int(topic[index]), (-float(distance[index]), -int(rows[index]), text))
+
+    def _keep(self, topic: int, item: tuple[float, int, str]) -> None:
+        nearest = self._nearest[topic]
+        # The same question again would stand for nothing new: the nearer of the two stays.
+        same = next((old for old in nearest if old[2] == item[2]), None)
+        if same is not None:
+            if item > same:
+                nearest[nearest.index(same)] = item
+                heapq.heapify(nearest)
+        elif len(nearest) < _MEDOIDS:
+            heapq.heappush(nearest, item)
+        else:
+            heapq.heappushpop(nearest, item)
+
+    def table(self) -> pa.Table:
+        """One row a topic, in the order of their numbers."""
+        config = self._config
+        words = self._terms.keywords(config.keywords, config.min_documents)
+        rows: list[dict[str, Any]] = []
+        for topic, size in enumerate(self._sizes.tolist()):
+            shown = size >= config.min_size
+            keywords = words.get(topic, []) if shown else []
+            nearest = sorted(self._nearest[topic], reverse=True) if shown else []
+            rows.append(
+                {
+                    "topic_id": topic,
+                    "label": ", ".join(keywords[:_LABEL_WORDS]) or None,
+                    "keywords": keywords,
+                    "size": size,
+                    "parent": None,
+                    "medoids": [-row for _, row, _ in nearest],
+                    "examples": [_cut(text, config.example_length) for _, _, text in nearest[: config.examples]],
+                }
+            )
+        return pa.Table.from_pylist(rows, schema=TOPICS_TABLE)
+
+
+def _question(messages: list[dict[str, Any]] | None) -> str:
+    """The user's first turn that has text, its beginning."""
+    for message in messages or ():
+        if message and message["role"] == "user" and (message["content"] or "").strip():
+            return str(message["content"]).strip()[:_TEXT_SAMPLE]
+    return ""
+
+
+def _cut(text: str, length: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+TOPICS: Final = GlobalStage(
+    name="topics",
+    version=1,
+    config=TopicsConfig,
+    reads=_READS,
+    writes=_WRITES,
+    run=run_topics,
+    side=(("topics", TOPICS_TABLE),),
+)
