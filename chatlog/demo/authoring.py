@@ -97,9 +97,7 @@ class Conversation:
         turns = self.turns
         for old, new in edits.items():
             if not any(old in turn.text for turn in turns):
-                raise DataError(
-                    f"copy {key} of {self.key}: an edit's left side does not occur; correct the edit"
-                )
+                raise DataError(f"copy {key} of {self.key}: an edit's left side does not occur; correct the edit")
             turns = tuple(replace(turn, text=turn.text.replace(old, new)) for turn in turns)
         return replace(self, key=key, turns=turns)
 
@@ -163,9 +161,7 @@ def _block(block: str, path: Path) -> Conversation:
     pieces = _TURN.split(body)
     if pieces[0].strip() or len(pieces) < 3:
         raise DataError(f"{path.name}: block {key}: expected a turn marker such as 'U>' after the head line")
-    turns = tuple(
-        Turn(ROLES[mark], text.strip("\n")) for mark, text in zip(pieces[1::2], pieces[2::2], strict=True)
-    )
+    turns = tuple(Turn(ROLES[mark], text.strip("\n")) for mark, text in zip(pieces[1::2], pieces[2::2], strict=True))
     options = {name: value for name, _, value in (item.partition("=") for item in rest)}
     return Conversation(key, tuple(languages.split("+")), topic, turns, options)
 

@@ -25,6 +25,7 @@ from chatlog.demo.sample_formats import (
     wildchat_row,
 )
 from chatlog.demo.sample_truth import Sample, truth_text
+from chatlog.demo.wildchat_table import WILDCHAT
 
 AUTHORING: Final = Path(__file__).parent / "authoring"
 
@@ -142,9 +143,7 @@ def _lines(
 
 
 def _array(file: list[Logged]) -> tuple[bytes, dict[str, Any]]:
-    entries: list[tuple[str, Any, Logged | None]] = [
-        ("conversation", sharegpt_record(one), one) for one in file
-    ]
+    entries: list[tuple[str, Any, Logged | None]] = [("conversation", sharegpt_record(one), one) for one in file]
     step = len(entries) // (len(_BROKEN_ENTRIES) + 1)
     for place, (kind, value) in enumerate(_BROKEN_ENTRIES, start=1):
         entries.insert(place * step + place, (kind, value, None))
@@ -157,37 +156,6 @@ def _array(file: list[Logged]) -> tuple[bytes, dict[str, Any]]:
     body = json.dumps([value for _, value, _ in entries], ensure_ascii=False, indent=1) + "\n"
     counts = {"records": len(entries), "kinds": {"conversation": len(file)}, "rejects": rejects}
     return body.encode(), {"lines": body.count("\n"), **counts}
-
-
-def _message_schema() -> pa.DataType:
-    text, flag = pa.string(), pa.bool_()
-    fields = {"content": text, "role": text, "language": text, "timestamp": pa.timestamp("us", tz="UTC")}
-    fields |= {
-        "toxic": flag,
-        "redacted": flag,
-        "turn_identifier": pa.int64(),
-        "hashed_ip": text,
-        "country": text,
-    }
-    return pa.struct(list(fields.items()))
-
-
-WILDCHAT: Final = pa.schema(
-    [
-        ("conversation_hash", pa.string()),
-        ("model", pa.string()),
-        ("timestamp", pa.timestamp("us", tz="UTC")),
-        ("conversation", pa.list_(_message_schema())),
-        ("turn", pa.int64()),
-        ("language", pa.string()),
-        ("hashed_ip", pa.string()),
-        ("country", pa.string()),
-        ("toxic", pa.bool_()),
-        ("redacted", pa.bool_()),
-        ("header", pa.struct([("accept-language", pa.string()), ("user-agent", pa.string())])),
-    ]
-)
-"""The columns of the WildChat-like table, named as in allenai/WildChat-1M."""
 
 
 def _table(file: list[Logged]) -> tuple[pa.Table, dict[str, Any]]:
@@ -212,9 +180,7 @@ def build(out: Path) -> None:
     names = {reader: path.name for reader, path in sample_paths().items()}
     counts: dict[str, Any] = {}
     fastchat = [
-        (record["tstamp"], record, logged)
-        for logged in sample.files["fastchat"]
-        for record in fastchat_records(logged)
+        (record["tstamp"], record, logged) for logged in sample.files["fastchat"] for record in fastchat_records(logged)
     ]
     openai = [(logged.start, openai_record(logged), logged) for logged in sample.files["openai_messages"]]
     for reader, events in (("fastchat", fastchat), ("openai_messages", openai)):

@@ -109,6 +109,12 @@ def korean_rrn(body: str) -> str:
     return f"{body[:6]}-{body[6:]}{(11 - total) % 10}"
 
 
+def japanese_my_number(body: str) -> str:
+    """The Japanese individual number of eleven digits, with its check digit."""
+    rest = weighted_digit(body, (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2), 11)
+    return body + ("0" if rest < 2 else str(11 - rest))
+
+
 # Values of the characters at odd places of a codice fiscale (DM 23/12/1976), for 0-9 and for A-Z.
 _CODICE_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
 _CODICE_ODD_LETTERS = (*_CODICE_ODD, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)

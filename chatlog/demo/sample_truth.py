@@ -92,8 +92,6 @@ def truth_text(sample: Sample, files: Mapping[str, Any]) -> str:
         if len(logged.ids) == 2
     ]
     head = {"files": files, "duplicates": groups, "battles": battles}
-    body = "".join(
-        f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)},\n" for name, value in head.items()
-    )
+    body = "".join(f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)},\n" for name, value in head.items())
     rows = ",\n".join(f"{json.dumps(key)}: {value}" for key, value in sorted(conversations.items()))
     return f'{{{body}"conversations": {{\n{rows}\n}}}}\n'

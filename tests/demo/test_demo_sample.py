@@ -201,9 +201,7 @@ def test_fastchat_log_has_snapshots_votes_and_battles() -> None:
         "tievote",
         "bothbad_vote",
     }
-    snapshots = [
-        one for one in CONVERSATIONS.values() if one["file"] == "fastchat" and len(one["records"]) > 1
-    ]
+    snapshots = [one for one in CONVERSATIONS.values() if one["file"] == "fastchat" and len(one["records"]) > 1]
     assert len(snapshots) > 50
     for battle in TRUTH["battles"]:
         left, right = (DIALOGUES["fastchat"][one] for one in battle["ids"])
