@@ -44,8 +44,10 @@ class ReleaseSpec(Config):
 
     select: Path
     """SQL file: which rows are dropped and why, and what is published of the others."""
-    card: Path | None = None
+    card: Path
     """Jinja2 template of the dataset card."""
+    format: str = Field("lmsys-chat-1m", pattern="^lmsys-chat-1m$")
+    """The published format that the columns of `publish` are held to."""
     title: str = "Conversations"
     """The dataset's name on its card."""
     license: str = "other"
@@ -246,18 +248,16 @@ def _release(table: Any, base: Path) -> ReleaseSpec | None:
     if table is None:
         return None
     spec = _valid(ReleaseSpec, table, "[release]")
-    found = {"select": (base / spec.select).resolve()}
-    if spec.card is not None:
-        found["card"] = (base / spec.card).resolve()
+    found = {"select": (base / spec.select).resolve(), "card": (base / spec.card).resolve()}
     for key, file in found.items():
         if not file.is_file():
             raise ConfigError(f"[release] {key}: no such file: {file}")
     return spec.model_copy(update=found)
 
 
-def _tables(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+def _tables(data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     tables = data.get(key, [])
-    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ConfigError(f"`{key}` should be an array of tables: [[{key}]]")
     return tables
 
@@ -281,7 +281,9 @@ def _valid(model: type[Model], data: Any, where: str) -> Model:
         key = ".".join(str(part) for part in first["loc"]) or "value"
         if first["type"] == "extra_forbidden":
             known = ", ".join(model.model_fields) or "none"
-            raise ConfigError(f"{where}: unknown key {key!r}{_like(key, model.model_fields)}; there are {known}") from None
+            raise ConfigError(
+                f"{where}: unknown key {key!r}{_like(key, model.model_fields)}; there are {known}"
+            ) from None
         raise ConfigError(f"{where}: {key}: {first['msg']}") from None
 
 
@@ -301,8 +303,10 @@ def _override(data: dict[str, Any], overrides: Iterable[str]) -> None:
         tables = [table for table in _tables(data, "stage") if table.get("use") == name]
         if not tables:
             names = [str(table.get("use")) for table in _tables(data, "stage")]
-            raise ConfigError(f"--set {text!r}: no stage {name!r}{_like(name, names)}; this pipeline has {', '.join(names)}")
-        dict.__setitem__(tables[0], key, value)  # type: ignore[arg-type]
+            raise ConfigError(
+                f"--set {text!r}: no stage {name!r}{_like(name, names)}; this pipeline has {', '.join(names)}"
+            )
+        tables[0][key] = value
 
 
 def _replace_inputs(data: dict[str, Any], inputs: Sequence[str]) -> None:

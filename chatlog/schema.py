@@ -124,6 +124,9 @@ LMSYS_CHAT_1M: Final = pa.schema(
 )
 """Columns and types of the dataset lmsys/lmsys-chat-1m (arXiv 2309.11998, section 3)."""
 
+PUBLISHED: Final = {"lmsys-chat-1m": LMSYS_CHAT_1M}
+"""Formats of a release: the columns that each must have, with their exact types."""
+
 
 def with_key(schema: pa.Schema) -> pa.Schema:
     """The schema of a part file: the key, then `schema`'s fields."""

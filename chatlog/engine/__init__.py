@@ -1,0 +1,1 @@
+"""The stage engine: run folder, units of work, resume."""

@@ -17,7 +17,9 @@ def digest(value: Any) -> str:
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def of_ingest(version: int, chunk: Chunk, shard: int, options: Mapping[str, Any], limits: Mapping[str, Any], key_id: str) -> str:
+def of_ingest(
+    version: int, chunk: Chunk, shard: int, options: Mapping[str, Any], limits: Mapping[str, Any], key_id: str
+) -> str:
     """The fingerprint of one ingest shard: what was read, how, and under which user key.
 
     The file's place on disk does not count, its name within the source does.

@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from chatlog.engine.identity import of_ingest
 from chatlog.engine.rows import RowBuilder
-from chatlog.engine.shard import Unit, finish, told_without_text
+from chatlog.engine.shard import Unit, finish
 from chatlog.engine.store import Run, write_table
 from chatlog.engine.userkey import UserKey, user_key
 from chatlog.errors import ContractError
 from chatlog.pipeline import INGEST, Pipeline, ShardLimits
-from chatlog.schema import KEY, REJECTS, ROWS
+from chatlog.schema import KEY, REJECTS
 from chatlog.sources import Reject, reader
 from chatlog.sources.chunks import Chunk, compression_of, cut, decompress, expand, flat_name
 from chatlog.sources.detect import detect
@@ -59,9 +59,25 @@ def plan_ingest(run: Run, pipeline: Pipeline) -> list[IngestShard]:
             limit = max(1, pipeline.limits.shard_rows // reader(chosen).fanout)
             pieces = cut(flat, max_records=limit, max_bytes=pipeline.limits.shard_bytes)
             found += [Chunk(number, str(path), label, chosen, *piece) for piece in pieces]
-            files.append({"label": label, "path": str(path), "reader": chosen, "why": why, "bytes": path.stat().st_size})
+            files.append(
+                {"label": label, "path": str(path), "reader": chosen, "why": why, "bytes": path.stat().st_size}
+            )
     chunks = _in_order(run, found)
     run.write_json(_PLAN, {"chunks": [chunk.to_json() for chunk in chunks], "files": files})
+    return _identified(run, pipeline, chunks)
+
+
+def stored_shards(run: Run, pipeline: Pipeline) -> list[IngestShard]:
+    """The shards as they were last planned; none before the first plan. The sources are not looked at."""
+    return _identified(run, pipeline, _stored_chunks(run))
+
+
+def planned_shards(run: Run) -> int:
+    """How many shards the run has, 0 before its first ingest plan."""
+    return len(_stored_chunks(run))
+
+
+def _identified(run: Run, pipeline: Pipeline, chunks: Sequence[Chunk]) -> list[IngestShard]:
     limits = pipeline.limits.model_dump()
     key_id = user_key(run).id
     return [
@@ -70,9 +86,8 @@ def plan_ingest(run: Run, pipeline: Pipeline) -> list[IngestShard]:
     ]
 
 
-def planned_shards(run: Run) -> int:
-    """How many shards the run has, 0 before its first ingest plan."""
-    return len((run.read_json(_PLAN) or {"chunks": []})["chunks"])
+def _stored_chunks(run: Run) -> list[Chunk]:
+    return [Chunk(**item) for item in (run.read_json(_PLAN) or {"chunks": []})["chunks"]]
 
 
 def planned_files(run: Run) -> list[dict[str, Any]]:
@@ -82,7 +97,7 @@ def planned_files(run: Run) -> list[dict[str, Any]]:
 
 
 def _in_order(run: Run, found: list[Chunk]) -> list[Chunk]:
-    before = [Chunk(**item) for item in (run.read_json(_PLAN) or {"chunks": []})["chunks"]]
+    before = _stored_chunks(run)
     place = {(chunk.source, chunk.label, chunk.start): chunk for chunk in found}
     keys = [(chunk.source, chunk.label, chunk.start) for chunk in before]
     if not all(key in place for key in keys):
@@ -120,7 +135,9 @@ def run_ingest_unit(unit: Unit, chunk: Chunk, options: Mapping[str, Any], limits
     told = Told(chunk.label, chosen, config, limits, user_key(run))
     rows, rejects = told.read(_records(flat_file(run, Path(chunk.path)), chunk), chunk.first_record)
     if told.read_records != chunk.records:
-        raise ContractError(f"{chunk.label}: {told.read_records} records read, {chunk.records} planned: did the file change?")
+        raise ContractError(
+            f"{chunk.label}: {told.read_records} records read, {chunk.records} planned: did the file change?"
+        )
     if told.records != rows.num_rows + rejects.num_rows:
         raise ContractError(f"{chunk.label}: {told.records} records, {rows.num_rows} rows, {rejects.num_rows} rejects")
     write_table(run.rejects(unit.shard), rejects)
@@ -199,8 +216,12 @@ class Told:
         if isinstance(record, Raw) and len(record.raw) > self.limits.max_record_bytes:
             raise Reject("too_large", f"{len(record.raw)} bytes; the limit is ingest.max_record_bytes")
         value = decode(record.raw) if isinstance(record, Raw) else record
-        with told_without_text(f"ingest ({self.reader.name})", 0):
+        try:
             drafts = self.reader.parse(value, self.config)
+        except Reject:
+            raise
+        except Exception as error:  # whatever a record does to a reader, it is one reject and no end of the run
+            raise Reject("reader_failed", f"{type(error).__name__} in the reader {self.reader.name}") from None
         if not drafts:
             raise Reject("no_conversation", "the reader found no conversation in it")
         return drafts

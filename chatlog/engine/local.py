@@ -9,12 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from chatlog.engine.ingest import run_ingest_unit
 from chatlog.engine.shard import Opened, Unit, run_unit
-from chatlog.engine.store import Run
 from chatlog.errors import DataError
 from chatlog.pipeline import INGEST, ShardLimits
 from chatlog.sources.chunks import Chunk
@@ -69,8 +67,6 @@ def perform(unit: Unit, extra: Mapping[str, Any], opened: Opened) -> dict[str, A
     stage = next(stage for stage in STAGES if stage.name == unit.stage)
     assert isinstance(stage, Stage)
     return run_unit(unit, stage, opened.function(stage, unit.config))
-
-
 
 
 _opened: Opened | None = None

@@ -42,7 +42,9 @@ class RowBuilder:
         columns["battle_side"].append(draft.battle_side)
         columns["winner"].append(draft.winner)
         columns["truncated"].append(draft.truncated)
-        columns["meta"].append(orjson.dumps(draft.meta, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode() if draft.meta else "{}")
+        columns["meta"].append(
+            orjson.dumps(draft.meta, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode() if draft.meta else "{}"
+        )
         roles, contents, names, times = self.turns
         for role, content, name, created_at in draft.messages:
             roles.append(role)
@@ -56,7 +58,9 @@ class RowBuilder:
         roles, contents, names, times = self.turns
         fields = [MESSAGE.field(index) for index in range(MESSAGE.num_fields)]
         arrays = [pa.array(values, field.type) for values, field in zip(self.turns, fields, strict=True)]
-        messages = pa.ListArray.from_arrays(pa.array(self.offsets, pa.int32()), pa.StructArray.from_arrays(arrays, fields=fields))
+        messages = pa.ListArray.from_arrays(
+            pa.array(self.offsets, pa.int32()), pa.StructArray.from_arrays(arrays, fields=fields)
+        )
         made: list[pa.Array] = []
         for field in ROWS:
             if field.name == "source":

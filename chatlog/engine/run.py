@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from chatlog.engine.events import Listener, ShardDone, StepDone, StepStarted, silent
 from chatlog.engine.identity import of_step
@@ -74,7 +73,9 @@ def run(
     try:
         _check_folder(folder, pipeline)
         with lock(folder):
-            folder.write_json("run.json", {"name": pipeline.name, "base": str(pipeline.base), "pipeline": pipeline.data})
+            folder.write_json(
+                "run.json", {"name": pipeline.name, "base": str(pipeline.base), "pipeline": pipeline.data}
+            )
             return _run(folder, pipeline, planned, count, listener)
     finally:
         os.umask(before)
@@ -141,7 +142,8 @@ def fingerprints(step: PlannedStep, prints: Prints, shards: int) -> list[str]:
         whole = of_step(step, {column: prints[writer] for column, writer in step.inputs.items()})
         return [whole] * shards
     return [
-        of_step(step, {column: prints[writer][shard] for column, writer in step.inputs.items()}) for shard in range(shards)
+        of_step(step, {column: prints[writer][shard] for column, writer in step.inputs.items()})
+        for shard in range(shards)
     ]
 
 

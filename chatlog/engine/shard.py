@@ -66,7 +66,16 @@ def run_unit(unit: Unit, stage: Stage, function: BatchFn) -> dict[str, Any]:
                 pieces.save(number, result)
         done.append(result)
     made = pa.concat_tables(done) if done else stage.writes.empty_table()
-    return finish(run, stage.name, stage.version, unit, table[KEY.name], scatter(made, picked, table.num_rows), begun, pieces.clear)
+    return finish(
+        run,
+        stage.name,
+        stage.version,
+        unit,
+        table[KEY.name],
+        scatter(made, picked, table.num_rows),
+        begun,
+        pieces.clear,
+    )
 
 
 def finish(

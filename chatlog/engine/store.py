@@ -116,7 +116,9 @@ def open_run(root: Path) -> Run:
     """
     run = Run(root)
     if not (root / "run.json").is_file():
-        raise ConfigError(f"{root} is not a run folder (it has no run.json); make one with: chatlog run PIPELINE --out {root}")
+        raise ConfigError(
+            f"{root} is not a run folder (it has no run.json); make one with: chatlog run PIPELINE --out {root}"
+        )
     return run
 
 
@@ -166,7 +168,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or type(error).__name__
-        raise DataError(f"cannot write {path}: {reason}. What is done is kept: mend this and run the same command again") from error
+        raise DataError(
+            f"cannot write {path}: {reason}. What is done is kept: mend this and run the same command again"
+        ) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

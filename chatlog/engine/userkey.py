@@ -82,7 +82,9 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise ConfigError(f"cannot read the user key {path}: {error.strerror}") from error
     if len(key) < 16:
-        raise ConfigError(f"{path} should hold at least 16 bytes, found {len(key)}; put the key back, or remove the file for a new one")
+        raise ConfigError(
+            f"{path} should hold at least 16 bytes, found {len(key)}; put the key back, or remove the file for a new one"
+        )
     return key
 
 

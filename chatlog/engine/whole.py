@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -21,7 +21,8 @@ class _Tables:
     """A stage's tables, and what its generator returns at the end."""
 
     def __init__(self, tables: Iterator[pa.Table]) -> None:
-        self.tables = tables
+        # A stage that is a generator may return its side tables; a plain iterator returns nothing.
+        self.tables = cast("Generator[pa.Table, None, Mapping[str, pa.Table] | None]", tables)
         self.side: Mapping[str, pa.Table] = {}
 
     def __iter__(self) -> Iterator[pa.Table]:

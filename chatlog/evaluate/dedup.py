@@ -28,7 +28,9 @@ def evaluate(path: Path, fingerprint: FingerprintConfig | None = None, dedup: De
     begun = time.monotonic()
     found = clusters([row["text"] for row in rows], fingerprint or FingerprintConfig(), dedup or DedupConfig())
     seconds = time.monotonic() - begun
-    gold: list[Hashable] = [("one", index) if row["cluster"] is None else row["cluster"] for index, row in enumerate(rows)]
+    gold: list[Hashable] = [
+        ("one", index) if row["cluster"] is None else row["cluster"] for index, row in enumerate(rows)
+    ]
     scored = [index for index, row in enumerate(rows) if row["strength"] != "heavy"]
     metrics: dict[str, Any] = pair_metrics([gold[index] for index in scored], [found[index] for index in scored])
     metrics["recall_by_variant"] = _recall_by_variant(rows, found, heavy=False)
@@ -63,7 +65,12 @@ def pair_metrics(gold: Sequence[Hashable], found: Sequence[Hashable]) -> dict[st
     f1 = 2 * together / (in_gold + in_found) if in_gold + in_found else None
     expected = in_gold * in_found / every if every else 0.0
     spread = (in_gold + in_found) / 2 - expected
-    return {"precision": precision, "recall": recall, "f1": f1, "ari": (together - expected) / spread if spread else 1.0}
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "ari": (together - expected) / spread if spread else 1.0,
+    }
 
 
 def _recall_by_variant(rows: Sequence[dict[str, Any]], found: Sequence[int], *, heavy: bool) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""Releases: what leaves the house, and the checks that it must pass."""

@@ -75,7 +75,9 @@ def expand(paths: Sequence[str], base: Path) -> list[tuple[Path, str]]:
         else:
             matches = [path] if path.exists() else []
         if not matches:
-            raise ConfigError(f"no such file: {path}. Source paths resolve against the pipeline's folder, --input against yours")
+            raise ConfigError(
+                f"no such file: {path}. Source paths resolve against the pipeline's folder, --input against yours"
+            )
         found.update(dict.fromkeys(matches))
     files = list(found)
     for file in files:
@@ -196,7 +198,9 @@ def _cut_parquet(flat: Path, max_records: int) -> Iterator[tuple[str, int, int, 
     try:
         rows = pq.read_metadata(flat).num_rows
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{flat} begins like Parquet, but its footer cannot be read: it is damaged or cut off") from error
+        raise DataError(
+            f"{flat} begins like Parquet, but its footer cannot be read: it is damaged or cut off"
+        ) from error
     digest = _digest(flat, 0, flat.stat().st_size)
     for start in range(0, rows, max_records):
         end = min(rows, start + max_records)

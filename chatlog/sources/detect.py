@@ -32,7 +32,10 @@ def detect(flat: Path, label: str) -> tuple[str, str]:
             f"{label}: none of its first {len(values)} readable records is of a known format; name a reader: "
             + ", ".join(reader.name for reader in READERS)
         )
-    return best, f"{best} recognised its first {len(values)} records with a mean score of {scores[best] / len(values):.2f}"
+    return (
+        best,
+        f"{best} recognised its first {len(values)} records with a mean score of {scores[best] / len(values):.2f}",
+    )
 
 
 def _values(flat: Path) -> Any:

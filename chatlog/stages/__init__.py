@@ -6,6 +6,10 @@ from typing import Final
 
 from chatlog.stage import AnyStage
 from chatlog.stages.dedup import DEDUP
+from chatlog.stages.embed import EMBED
 from chatlog.stages.fingerprint import FINGERPRINT
+from chatlog.stages.language import LANGUAGE
+from chatlog.stages.redact import REDACT
+from chatlog.stages.topics import TOPICS
 
-STAGES: Final[tuple[AnyStage, ...]] = (FINGERPRINT, DEDUP)
+STAGES: Final[tuple[AnyStage, ...]] = (FINGERPRINT, DEDUP, REDACT, LANGUAGE, EMBED, TOPICS)

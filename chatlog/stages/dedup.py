@@ -113,8 +113,19 @@ def _gather(shards: Sequence[ReadShard]) -> _Corpus:
         )
     width = max((matrix.shape[1] for matrix in bands), default=0)
     bands = [matrix if matrix.shape[1] else np.zeros((matrix.shape[0], width), np.uint64) for matrix in bands]
-    empty = pl.DataFrame(schema={"conversation": pl.UInt64, "has_id": pl.Boolean, "battle": pl.UInt64, "created": pl.Int64,
-                                 "truncated": pl.Boolean, "text": pl.Binary, "prompt": pl.Binary, "turns": pl.UInt32, "length": pl.Int64})
+    empty = pl.DataFrame(
+        schema={
+            "conversation": pl.UInt64,
+            "has_id": pl.Boolean,
+            "battle": pl.UInt64,
+            "created": pl.Int64,
+            "truncated": pl.Boolean,
+            "text": pl.Binary,
+            "prompt": pl.Binary,
+            "turns": pl.UInt32,
+            "length": pl.Int64,
+        }
+    )
     return _Corpus(
         key=np.concatenate(keys) if keys else np.empty(0, np.int64),
         shards=sizes,
@@ -230,7 +241,9 @@ def _shingle_sets(
     return sets, levels
 
 
-def _decide(corpus: _Corpus, rank: Index, snapshot_of: Index, labels: Index, similar: dict[int, float]) -> Iterator[pa.Table]:
+def _decide(
+    corpus: _Corpus, rank: Index, snapshot_of: Index, labels: Index, similar: dict[int, float]
+) -> Iterator[pa.Table]:
     size = corpus.key.size
     rows = np.arange(size, dtype=np.int64)
     # A superseded row goes wherever the row that supersedes it goes.
@@ -243,7 +256,7 @@ def _decide(corpus: _Corpus, rank: Index, snapshot_of: Index, labels: Index, sim
     kept = kept_row == rows
     text = corpus.frame["text"]
     same_text = (text == text.gather(kept_row)).fill_null(False).to_numpy() if size else np.empty(0, bool)
-    kind = np.where(kept, None, np.where(snapshot_of >= 0, "snapshot", np.where(same_text, "exact", "near")))  # type: ignore[arg-type, call-overload]
+    kind = np.where(kept, None, np.where(snapshot_of >= 0, "snapshot", np.where(same_text, "exact", "near")))  # type: ignore[call-overload]
     similarity = np.full(size, np.nan)
     similarity[~kept & same_text] = 1.0
     for row, value in similar.items():

@@ -66,7 +66,9 @@ def _fingerprint(batch: pa.Table, config: FingerprintConfig) -> pa.Table:
     valid = batch["messages"].is_valid().to_pylist()
     bands, sets, levels = _near_columns(joined, config)
     columns = {
-        "text_hash": [xxh3_128_digest("\0".join(parts).encode()) if ok else None for parts, ok in zip(tagged, valid, strict=True)],
+        "text_hash": [
+            xxh3_128_digest("\0".join(parts).encode()) if ok else None for parts, ok in zip(tagged, valid, strict=True)
+        ],
         "prompt_hash": [xxh3_128_digest(prompt.encode()) if prompt else None for prompt in prompts],
         "turn_hashes": [hashes if ok else None for hashes, ok in zip(turns, valid, strict=True)],
         "text_length": [len(text) if ok else None for text, ok in zip(joined, valid, strict=True)],
@@ -74,12 +76,12 @@ def _fingerprint(batch: pa.Table, config: FingerprintConfig) -> pa.Table:
         "shingles": [row if text else None for row, text in zip(sets, joined, strict=True)],
         "shingle_level": [level if text else None for level, text in zip(levels, joined, strict=True)],
     }
-    return pa.table({name: pa.array(values, _WRITES.field(name).type) for name, values in columns.items()}, schema=_WRITES)
+    return pa.table(
+        {name: pa.array(values, _WRITES.field(name).type) for name, values in columns.items()}, schema=_WRITES
+    )
 
 
-def _near_columns(
-    texts: list[str], config: FingerprintConfig
-) -> tuple[list[np.ndarray], list[np.ndarray], list[int]]:
+def _near_columns(texts: list[str], config: FingerprintConfig) -> tuple[list[np.ndarray], list[np.ndarray], list[int]]:
     """Band hashes, shingle sets and sampling levels of the texts, in pieces of bounded size."""
     from rensa import RMinHash
 
@@ -93,7 +95,9 @@ def _near_columns(
             size += len(texts[stop])
             stop += 1
         hashes, offsets = shingle_hashes(texts[start:stop], config.shingle)
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets.astype(np.uint64), config.permutations, config.seed)
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(
+            hashes, offsets.astype(np.uint64), config.permutations, config.seed
+        )
         signature = np.array(matrix.to_rows(), dtype=np.uint64).reshape(stop - start, config.bands, -1)
         bands += list(mixed(signature))
         for index in range(stop - start):

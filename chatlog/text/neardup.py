@@ -39,7 +39,7 @@ class UnionFind:
         """The representative of every item, (n,) int64."""
         parent = self.parent
         while True:
-            above = parent[parent]
+            above: Index = parent[parent]
             if np.array_equal(above, parent):
                 return above
             parent = above
@@ -75,7 +75,7 @@ def candidate_pairs(bands: npt.NDArray[np.uint64], present: npt.NDArray[np.bool_
     if not found:
         return np.empty((0, 2), dtype=np.int64)
     packed = np.unique(np.concatenate(found))
-    pairs = np.stack([packed // bands.shape[0], packed % bands.shape[0]], axis=1)
+    pairs: Index = np.stack([packed // bands.shape[0], packed % bands.shape[0]], axis=1)
     return pairs[pairs[:, 0] != pairs[:, 1]]
 
 

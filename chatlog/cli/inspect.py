@@ -1,0 +1,83 @@
+"""`chatlog sql`, `explain` and `report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chatlog.cli.output import AsJson, print_json, print_table
+from chatlog.cli.pipelines import RunFolder
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(sql)
+    app.command()(explain)
+    app.command()(report)
+
+
+def sql(
+    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="One SELECT.")] = None,
+    file: Annotated[Path | None, typer.Option("-f", "--file", help="A file that holds the query.")] = None,
+    run: Annotated[Path, typer.Option("--run", metavar="RUN", help="Run folder.")] = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Ask a run with DuckDB SQL, read-only: conversations, messages, topics, pii, rejects, stages, funnel, decisions."""
+    from chatlog.errors import ConfigError
+    from chatlog.query import connect, rows_of
+
+    if (query is None) == (file is None):
+        raise ConfigError("give either a QUERY or a file with -f")
+    if file is not None:
+        try:
+            query = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    assert query is not None
+    with connect(run) as connection:
+        rows = rows_of(connection, query)
+    if as_json:
+        print_json({"rows": rows, "n": len(rows)})
+    else:
+        print_table(rows)
+        typer.echo(f"({len(rows)} rows)")
+
+
+def explain(
+    run: RunFolder,
+    id: Annotated[str, typer.Argument(metavar="ID", help="A conversation_id or a row_id.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tell everything that was decided about one conversation, with reasons."""
+    from chatlog.explain import explain as explain_one
+
+    told = explain_one(run, id)
+    if as_json:
+        print_json({"id": id, "rows": [row.to_json() for row in told]})
+        return
+    for row in told:
+        for line in row.lines():
+            typer.echo(line)
+
+
+def report(
+    run: RunFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="HTML file; RUN/report.html by default.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write one HTML file about a run that opens with no network."""
+    from chatlog.query import connect
+    from chatlog.report import write_report
+
+    path = out or run / "report.html"
+    with connect(run) as connection:
+        write_report(connection, path)
+    if as_json:
+        print_json({"report": str(path), "bytes": path.stat().st_size})
+    else:
+        typer.echo(f"report: {path}")

@@ -1,0 +1,175 @@
+"""`chatlog verify`: whether a release is what it says it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from chatlog.errors import DataError
+from chatlog.models.weights import sha256_file
+from chatlog.release.checksums import files_of, read_checksums
+from chatlog.release.provenance import PROVENANCE
+from chatlog.release.rescan import identifiers
+from chatlog.schema import PUBLISHED
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what.
+        ok: whether it holds.
+        detail: the figures that were compared.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def verify(folder: str | Path, run: str | Path | None = None) -> list[Check]:
+    """Every check of a release; with `run`, its accounts against the run's own files too.
+
+    Raises:
+        DataError: the folder is no release at all.
+    """
+    root = Path(folder)
+    told = _provenance(root)
+    counts = told["counts"]
+    checks = [_checksums(root)]
+    tables = [root / name for name in told["files"]]
+    rows, faults, left = _data(tables, told["format"])
+    dropped = sum(counts["dropped"].values())
+    checks += [
+        Check("columns and types are those of the format", not faults, "; ".join(faults) or told["format"]),
+        Check("no identifier with a valid checksum", not left, f"{left} found in {rows} conversations"),
+        _equal(
+            "records = rows + rejects",
+            counts["records"],
+            counts["rows"] + counts["rejects"],
+            f"{counts['records']} = {counts['rows']} + {counts['rejects']}",
+        ),
+        _equal(
+            "rejects = sum of reasons",
+            counts["rejects"],
+            sum(told["reject_reasons"].values()),
+            _reasons(told["reject_reasons"]),
+        ),
+        _equal(
+            "rows = released + dropped",
+            counts["rows"],
+            counts["released"] + dropped,
+            f"{counts['rows']} = {counts['released']} + {dropped} ({_reasons(counts['dropped'])})",
+        ),
+        _equal("rows in the files = released", rows, counts["released"], f"{rows} = {counts['released']}"),
+    ]
+    if run is not None:
+        checks += _against_run(told, run)
+    return checks
+
+
+def _provenance(root: Path) -> dict[str, Any]:
+    try:
+        told = orjson.loads((root / PROVENANCE).read_bytes())
+        for key in ("records", "rows", "rejects", "released"):
+            int(told["counts"][key])
+        dict(told["counts"]["dropped"]), dict(told["reject_reasons"]), list(told["files"]), PUBLISHED[told["format"]]
+    except OSError as error:
+        raise DataError(f"{root} is not a release: cannot read {PROVENANCE}: {error.strerror}") from error
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{root / PROVENANCE} is damaged: {type(error).__name__}") from error
+    return dict(told)
+
+
+def _equal(name: str, left: int, right: int, detail: str) -> Check:
+    return Check(name, left == right, detail)
+
+
+def _reasons(reasons: dict[str, int]) -> str:
+    return ", ".join(f"{reason}: {count}" for reason, count in sorted(reasons.items())) or "none"
+
+
+def _checksums(root: Path) -> Check:
+    expected = read_checksums(root)
+    found = {name: sha256_file(path) for name, path in files_of(root)}
+    wrong = [name for name in expected if name in found and found[name] != expected[name]]
+    gone = [name for name in expected if name not in found]
+    new = [name for name in found if name not in expected]
+    told = [
+        f"{what}: {', '.join(names)}"
+        for what, names in (("changed", wrong), ("missing", gone), ("not listed", new))
+        if names
+    ]
+    return Check("checksums", not told, "; ".join(told) or f"{len(expected)} files")
+
+
+def _data(paths: list[Path], published: str) -> tuple[int, list[str], int]:
+    """Rows, faults of form, and identifiers left, over all data files, a row group at a time."""
+    rows = left = 0
+    faults: dict[str, None] = {}
+    for path in paths:
+        try:
+            for table in _row_groups(path):
+                rows += table.num_rows
+                faults |= dict.fromkeys(_faults(table, PUBLISHED[published]))
+                if "conversation" in table.column_names:
+                    left += len(identifiers(table))
+        except (OSError, pa.ArrowException):
+            faults[f"{path.name} cannot be read"] = None
+    return rows, list(faults), left
+
+
+def _row_groups(path: Path) -> Iterator[pa.Table]:
+    with pq.ParquetFile(path) as file:
+        if not file.num_row_groups:
+            yield file.schema_arrow.empty_table()
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group)
+
+
+def _faults(table: pa.Table, target: pa.Schema) -> Iterator[str]:
+    if table.column_names[: len(target)] != target.names:
+        yield f"the first columns should be {', '.join(target.names)}"
+        return
+    for field in target:
+        if table.schema.field(field.name).type != field.type:
+            yield f"{field.name} is {table.schema.field(field.name).type}, expected {field.type}"
+            return
+    lengths = pc.list_value_length(table["conversation"])
+    if (
+        not pc.all(pc.equal(lengths, pc.list_value_length(table["openai_moderation"])), skip_nulls=False).as_py()
+        and table.num_rows
+    ):
+        yield "openai_moderation does not hold one judgment a message"
+    if table["conversation_id"].null_count or pc.count_distinct(table["conversation_id"]).as_py() > table.num_rows:
+        yield "a conversation has no id"
+
+
+def _against_run(told: dict[str, Any], run: str | Path) -> Iterator[Check]:
+    """Counts of the release's provenance against the Parquet files of the run."""
+    from chatlog.query import connect, rows_of
+
+    with connect(run) as connection:
+        (found,) = rows_of(
+            connection,
+            "SELECT (SELECT count(*) FROM conversations) AS rows, (SELECT count(*) FROM rejects) AS rejects, "
+            "(SELECT coalesce(sum(records), 0)::BIGINT FROM stages WHERE stage = 'ingest') AS records, "
+            "(SELECT count(*) FROM decisions WHERE reason IS NULL) AS released",
+        )
+        dropped = rows_of(
+            connection, "SELECT reason, count(*) AS n FROM decisions WHERE reason IS NOT NULL GROUP BY reason"
+        )
+    for name, value in found.items():
+        yield _equal(
+            f"{name} of the run", value, told["counts"][name], f"{value} in the run, {told['counts'][name]} told"
+        )
+    by_reason = {row["reason"]: row["n"] for row in dropped}
+    yield Check("reasons of the run", by_reason == told["counts"]["dropped"], _reasons(by_reason))
