@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,9 +21,9 @@ from chatlog.errors import ContractError
 from chatlog.pipeline import INGEST, Pipeline, ShardLimits
 from chatlog.schema import KEY, REJECTS
 from chatlog.sources import Reject, reader
-from chatlog.sources.chunks import Chunk, compression_of, cut, decompress, expand, flat_name
+from chatlog.sources.chunks import Chunk, compression_of, cut, decompress, expand, flat_name, gather
 from chatlog.sources.detect import detect
-from chatlog.sources.framing import Raw, decode, raw_records
+from chatlog.sources.framing import Raw, decode, framing_of, raw_records
 from chatlog.sources.record import Reader
 
 VERSION: Final = 1
@@ -57,6 +57,7 @@ def plan_ingest(run: Run, pipeline: Pipeline) -> list[IngestShard]:
             flat = flat_file(run, path)
             chosen, why = (source.reader, "named in the pipeline") if source.reader != "auto" else detect(flat, label)
             limit = max(1, pipeline.limits.shard_rows // reader(chosen).fanout)
+            flat = flat_file(run, path, chosen)
             pieces = cut(flat, max_records=limit, max_bytes=pipeline.limits.shard_bytes)
             found += [Chunk(number, str(path), label, chosen, *piece) for piece in pieces]
             files.append(
@@ -106,19 +107,29 @@ def _in_order(run: Run, found: list[Chunk]) -> list[Chunk]:
     return [place[key] for key in keys] + [chunk for key, chunk in place.items() if key not in known]
 
 
-def flat_file(run: Run, path: Path) -> Path:
-    """The file itself, or a decompressed copy in the run folder, made when it is not there."""
-    if compression_of(path) is None:
-        return path
+def flat_file(run: Run, path: Path, reader_name: str = "") -> Path:
+    """The file itself, or a copy in the run folder that is decompressed, or gathered by conversation.
+
+    A copy is made when it is not there; it is removed once every shard is ingested.
+    """
+    flat = path if compression_of(path) is None else _spooled(run, path, "flat", lambda copy: decompress(path, copy))
+    group = reader(reader_name).group if reader_name else None
+    if group is None or framing_of(flat) == "parquet":
+        return flat
+    return _spooled(run, path, reader_name, lambda copy: gather(flat, group, copy))
+
+
+def _spooled(run: Run, path: Path, kind: str, make: Callable[[Path], None]) -> Path:
     folder = run.root / "spool"
     folder.mkdir(mode=0o700, exist_ok=True)
     state = path.stat()
-    flat = folder / f"{flat_name(path)}-{state.st_size}-{state.st_mtime_ns}"
-    if not flat.exists():
-        for old in folder.glob(f"{flat_name(path)}-*"):
+    stem = f"{flat_name(path)}-{kind}"
+    copy = folder / f"{stem}-{state.st_size}-{state.st_mtime_ns}"
+    if not copy.exists():
+        for old in folder.glob(f"{stem}-*"):
             old.unlink(missing_ok=True)
-        decompress(path, flat)
-    return flat
+        make(copy)
+    return copy
 
 
 def run_ingest_unit(unit: Unit, chunk: Chunk, options: Mapping[str, Any], limits: ShardLimits) -> dict[str, Any]:
@@ -133,7 +144,7 @@ def run_ingest_unit(unit: Unit, chunk: Chunk, options: Mapping[str, Any], limits
     chosen = reader(chunk.reader)
     config = chosen.config.model_validate(options)
     told = Told(chunk.label, chosen, config, limits, user_key(run))
-    rows, rejects = told.read(_records(flat_file(run, Path(chunk.path)), chunk), chunk.first_record)
+    rows, rejects = told.read(_records(flat_file(run, Path(chunk.path), chunk.reader), chunk), chunk.first_record)
     if told.read_records != chunk.records:
         raise ContractError(
             f"{chunk.label}: {told.read_records} records read, {chunk.records} planned: did the file change?"

@@ -9,6 +9,8 @@ import regex
 
 from chatlog.models.ner import PersonRecognizer
 from chatlog.text.detect import find_patterns, placeholders, touches
+from chatlog.text.pii_address import find_addresses
+from chatlog.text.pii_gazetteer import find_listed_names
 from chatlog.text.pii_names import find_names
 from chatlog.text.pii_span import Span, resolve
 from chatlog.text.view import view
@@ -36,7 +38,7 @@ class PiiDetector:
             plain = view(text)
             spans = find_patterns(text, plain)
             holes = placeholders(text)
-            for span in find_names(plain.text):
+            for span in (*find_names(plain.text), *find_listed_names(plain.text), *find_addresses(plain.text)):
                 start, end = plain.start(span.start), plain.end(span.end)
                 if not touches(holes, start, end):
                     spans.append(Span(start, end, span.type, span.score, span.recognizer))

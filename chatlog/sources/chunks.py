@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,17 @@ from typing import Any, Final
 import numpy as np
 
 from chatlog.errors import ConfigError, DataError
-from chatlog.sources.framing import BLOCK, Positions, array_spans, blocks_of, framing_of, line_spans
+from chatlog.sources.framing import (
+    BLOCK,
+    Positions,
+    array_spans,
+    array_start,
+    blocks_of,
+    framing_of,
+    line_spans,
+    raw_records,
+)
+from chatlog.sources.grouping import write_groups
 
 SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".log")
 COMPRESSED: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
@@ -131,6 +141,24 @@ def decompress(path: Path, flat: Path) -> None:
     except (OSError, pa.ArrowInvalid, EOFError) as error:
         partial.unlink(missing_ok=True)
         raise DataError(f"cannot decompress {path}: damaged, cut off, or no space left for its copy") from error
+
+
+def gather(flat: Path, group: Callable[[Any], str | None], copy: Path) -> None:
+    """Writes the records of `flat` to `copy`, those of one conversation as one line, whole or not at all.
+
+    Raises:
+        DataError: the disk is full, or the file cannot be read.
+    """
+    framing = framing_of(flat)
+    start = array_start(flat) if framing == "array" else 0
+    partial = copy.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as out:
+            write_groups(raw_records(flat, framing, start, flat.stat().st_size), flat, group, out)
+        partial.replace(copy)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DataError(f"cannot gather the conversations of {flat}: {error.strerror}") from error
 
 
 def cut(flat: Path, *, max_records: int, max_bytes: int) -> Iterator[tuple[str, int, int, int, int, str]]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from chatlog.errors import ConfigError
 from chatlog.sources import READERS
-from chatlog.sources.framing import decode, framing_of, raw_records
+from chatlog.sources.framing import array_start, decode, framing_of, raw_records
 from chatlog.sources.record import Reject
 
 _SAMPLE: Final = 50
@@ -48,14 +48,9 @@ def _values(flat: Path) -> Any:
                 yield from batch.to_pylist()
                 return
         return
-    start = _array_start(flat) if framing == "array" else 0
+    start = array_start(flat) if framing == "array" else 0
     for record in raw_records(flat, framing, start, min(flat.stat().st_size, start + _WINDOW)):
         try:
             yield decode(record.raw)
         except Reject:
             continue
-
-
-def _array_start(flat: Path) -> int:
-    with flat.open("rb") as stream:
-        return stream.read(1 << 20).index(b"[") + 1

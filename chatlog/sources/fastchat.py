@@ -125,7 +125,7 @@ def _battle(record: Mapping[str, Any]) -> list[Draft]:
 def _read_state(draft: Draft, raw: Any, where: str) -> dict[str, Any]:
     """Fill the draft from a state; returns the state's other fields."""
     state = decoded(raw)
-    if not isinstance(state, Mapping):
+    if type(state) is not dict and not isinstance(state, Mapping):
         raise Reject("bad_field", f"{where} should be an object, found {kind(state)}")
     messages = state.get("messages")
     if not isinstance(messages, list):

@@ -161,6 +161,12 @@ def array_spans(blocks: Iterable[bytes], *, depth: int = 0, offset: int = 0) -> 
         yield np.array([scanner.start], dtype=np.int64), np.array([scanner.offset], dtype=np.int64)
 
 
+def array_start(path: Path) -> int:
+    """The position after the bracket that opens a file's JSON array."""
+    with path.open("rb") as stream:
+        return stream.read(_HEAD).index(b"[") + 1
+
+
 def blocks_of(stream: BinaryIO, length: int | None = None) -> Iterator[bytes]:
     """The stream's bytes in blocks, up to `length` of them."""
     left = length

@@ -25,8 +25,9 @@ MAX_DEPTH: Final = 200
 
 
 @lru_cache(maxsize=4096)
-def _squeezed(key: str) -> str:
-    return key.lower().replace("_", "").replace("-", "").replace(".", "")
+def _suspect(key: str) -> bool:
+    name = key.lower().replace("_", "").replace("-", "").replace(".", "")
+    return name == "user" or name in _IDENTITY
 
 
 def is_identity(key: str, value: Any) -> bool:
@@ -34,12 +35,11 @@ def is_identity(key: str, value: Any) -> bool:
 
     `user` may be a speaker's line or an account: an object and a single word are taken for accounts.
     """
-    if len(key) > _LONGEST:
+    if len(key) > _LONGEST or not _suspect(key):
         return False
-    name = _squeezed(key)
-    if name == "user":
-        return isinstance(value, Mapping) or (isinstance(value, str) and " " not in value)
-    return name in _IDENTITY
+    if key.lower() != "user":
+        return True
+    return isinstance(value, Mapping) or (isinstance(value, str) and " " not in value)
 
 
 def clean(meta: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _is_clean(meta: dict[str, Any]) -> bool:
         for node in level:
             if type(node) is dict:
                 for key, value in node.items():
-                    if type(key) is not str or is_identity(key, value):
+                    if type(key) is not str or (len(key) <= _LONGEST and _suspect(key) and is_identity(key, value)):
                         clean_so_far = False
                 values: Any = node.values()
             else:

@@ -9,7 +9,8 @@ from chatlog.stages.dedup import DEDUP
 from chatlog.stages.embed import EMBED
 from chatlog.stages.fingerprint import FINGERPRINT
 from chatlog.stages.language import LANGUAGE
+from chatlog.stages.moderate import MODERATE
 from chatlog.stages.redact import REDACT
 from chatlog.stages.topics import TOPICS
 
-STAGES: Final[tuple[AnyStage, ...]] = (FINGERPRINT, DEDUP, REDACT, LANGUAGE, EMBED, TOPICS)
+STAGES: Final[tuple[AnyStage, ...]] = (FINGERPRINT, DEDUP, REDACT, LANGUAGE, EMBED, TOPICS, MODERATE)

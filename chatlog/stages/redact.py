@@ -18,7 +18,7 @@ from chatlog.schema import MESSAGES, PII_SPAN
 from chatlog.stage import BatchFn, Config, Stage
 from chatlog.text.detect import placeholders, touches
 from chatlog.text.mentions import find_mentions
-from chatlog.text.pii_span import Span, resolve
+from chatlog.text.pii_span import Span, join_names, resolve
 from chatlog.text.placeholders import Numbering
 from chatlog.text.rewrite import Rewrite
 
@@ -162,7 +162,7 @@ class Redactor:
         for rewrite, spans in zip(conversation.rewrites, wanted, strict=True):
             if spans:
                 changed |= rewrite.replace(
-                    resolve(spans),
+                    join_names(rewrite.text, resolve(spans)),
                     lambda span, value: (
                         conversation.numbering.placeholder(span.type, value)
                         if span.type in self._replaced

@@ -143,6 +143,31 @@ CONTACT: Final = (
         _phone_digits,
     ),
     rule(
+        "phone_trailing_cue",
+        "PHONE_NUMBER",
+        r"(?<![\w.,])(?P<v>\+?\(?\d(?:[\s().-]{0,2}\d){6,14})\s?[-:(]?\s?(?:office|fax|mobile|cell|home|work|tel)\b",
+        0.7,
+        "digits",
+        _phone_digits,
+    ),
+    rule(
+        "username_cue",
+        "USERNAME",
+        r"\b(?:user\s?name|\w{0,10}_user(?:name)?|user(?:_?id)?|login|(?:email\s|twitter\s|instagram\s|social\s)?handle|nick(?:name)?|screen\s?name|gamertag|benutzername|usuario|utilisateur|логин|用户名|ユーザー名|사용자\s?이름)[\"']?"
+        r"\s?(?:[:=]{1,2}|\bis\b|\bes\b|\bist\b|est)\s?[\"'`]?(?P<v>@?(?=[\w.-]*[\d._])[a-z][\w.-]{2,38}\w)(?![\w@(])",
+        0.76,
+        "any",
+        lambda value: "." not in value or any(c.isdigit() for c in value) or value.count(".") == 1,
+    ),
+    rule(
+        "handle_cue",
+        "USERNAME",
+        r"\b(?:twitter|instagram|insta|ig|telegram|tiktok|discord|snapchat|snap|threads|mastodon|twitch|youtube|follow|dm|handle|username)\b[^\n@]{0,24}(?<![\w@.])(?P<v>@[a-z_][\w.]{2,29})(?![\w@])",
+        0.8,
+        "@",
+    ),
+    rule("handle_digits", "USERNAME", r"(?<![\w@.`\"/])(?P<v>@[a-z_]+\d{2,6})(?![\w@.(])", 0.65, "@"),
+    rule(
         "personal_page",
         "URL",
         r"(?:https?://)?(?:www\.|[a-z]{2}\.)?(?:linkedin\.com/in|facebook\.com|fb\.com|instagram\.com|tiktok\.com/@|t\.me|vk\.com|threads\.net/@|(?:twitter|(?<![\w])x)\.com)/?@?(?!(?:share|sharer|intent|home|search|login|watch|groups|pages|hashtag|explore|i|p)\b)(?<=[/@])[\w.%-]{3,60}/?",

@@ -133,7 +133,7 @@ IDENTITY: Final = (
     rule(
         "record_prefix",
         "RECORD_ID",
-        r"(?<![\w-])(?-i:MRN|EMP|NHC|CIPA|NASS|INS|HIC|NH|NID|TAX|PAT|PID|MBR|SSN|NPI|DEA|PASS)[-:\s]?(?=[\w-]*\d{4})[a-z0-9][a-z0-9-]{3,20}(?![\w])",
+        r"(?<![\w-])(?-i:MRN|DL|EMP|NHC|CIPA|NASS|INS|HIC|NH|NID|TAX|PAT|PID|MBR|SSN|NPI|DEA|PASS)[-:\s]?(?=[\w-]*\d{4})[a-z0-9][a-z0-9-]{3,20}(?![\w])",
         0.83,
         "digits",
     ),
@@ -170,7 +170,14 @@ IDENTITY: Final = (
         0.72,
         "digits",
     ),
-    rule("birth_date", "DATE_OF_BIRTH", rf"(?:{_BORN})[^\d\n]{{0,20}}?(?P<v>{_DATE})", 0.88, "digits"),
+    rule(
+        "iban_cue",
+        "IBAN_CODE",
+        r"\biban\b[^\n\d]{0,20}?\b(?P<v>[a-z]{2}\d{2}(?:[\s-]?[a-z0-9]){8,30})(?![\w])",
+        0.9,
+        "digits",
+    ),
+    rule("birth_date", "DATE_OF_BIRTH", rf"(?:{_BORN})[^\d\n]{{0,20}}?(?:\n[^\d\n]{{0,6}})?(?P<v>{_DATE})", 0.88, "digits"),
 )
 """National identifiers, records, passports, licences, accounts, dates of birth."""
 

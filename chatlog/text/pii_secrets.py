@@ -52,7 +52,7 @@ SECRETS: Final = (
     _key("openai_key", r"sk-(?:proj-|svcacct-|admin-|ant-(?:api\d\d-)?|or-v1-)?[A-Za-z0-9_-]{20,200}"),
     _key("slack_token", r"xox[abeoprs]-[A-Za-z0-9-]{10,250}|xapp-\d-[A-Za-z0-9-]{10,250}"),
     _key("google_key", r"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}"),
-    _key("stripe_key", r"(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,247}|whsec_[A-Za-z0-9]{20,}"),
+    _key("stripe_key", r"(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{10,247}|whsec_[A-Za-z0-9]{20,}"),
     _key("huggingface_token", r"hf_[A-Za-z0-9]{30,}"),
     _key("npm_token", r"npm_[A-Za-z0-9]{36}"),
     _key("pypi_token", r"pypi-[A-Za-z0-9_-]{50,}"),
@@ -71,8 +71,8 @@ SECRETS: Final = (
     rule(
         "password_cue",
         "SECRET",
-        r"(?:\b(?:\w{0,20}password|passwd|pwd|passphrase|passcode|wifi\skey|pin(?:\scode)?|passwort|kennwort|mot\sde\spasse|contraseña|clave|senha|wachtwoord|hasło|пароль|şifre|kata\ssandi|mật\skhẩu)\b|密码|密碼|パスワード|비밀번호|كلمة\s(?:السر|المرور)|पासवर्ड)"
-        r"(?:\s(?:is|was|ist|est|es|é|è|jest)\b|\s?[:=：]{1,2}>?|は|是|为)\s{0,2}(?P<v>\"[^\"\s]{4,64}\"|'[^'\s]{4,64}'|[^\s\"',;]{4,64}(?<![.,!?;:)\]]))",
+        r"(?:\b(?:\w{0,20}password|\w{0,12}pass|passwd|pwd|passphrase|passcode|wifi\skey|pin(?:\scode)?|passwort|kennwort|mot\sde\spasse|contraseña|clave|senha|wachtwoord|hasło|пароль|şifre|kata\ssandi|mật\skhẩu)\b|密码|密碼|パスワード|비밀번호|كلمة\s(?:السر|المرور)|पासवर्ड)"
+        r"(?:\s(?:is|was|ist|est|es|é|è|jest)\b|[\"']?\s?[:=：]{1,2}>?|は|是|为)\s{0,2}(?P<v>\"[^\"\s]{4,64}\"|'[^'\s]{4,64}'|[^\s\"',;]{4,64}(?<![.,!?;:)\]]))",
         0.85,
         "any",
         _is_password,

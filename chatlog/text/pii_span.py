@@ -77,3 +77,20 @@ def resolve(spans: Iterable[Span]) -> list[Span]:
                 if end - start >= 4
             )
     return sorted(taken, key=lambda s: s.start)
+
+
+def join_names(text: str, spans: Iterable[Span]) -> list[Span]:
+    """The spans with neighbouring parts of one name made one: given and family name found apart."""
+    joined: list[Span] = []
+    for span in spans:
+        last = joined[-1] if joined else None
+        if (
+            last is not None
+            and last.type == span.type == "PERSON"
+            and 0 < span.start - last.end <= 2
+            and text[last.end : span.start].strip(" -.") == ""
+        ):
+            joined[-1] = Span(last.start, span.end, "PERSON", max(last.score, span.score), last.recognizer)
+        else:
+            joined.append(span)
+    return joined

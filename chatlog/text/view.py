@@ -42,7 +42,9 @@ def _table() -> dict[int, str]:
             continue
         else:
             compatible = unicodedata.normalize("NFKC", character)
-            if len(compatible) == 1 and " " < compatible <= "~":
+            # Ordinals (1º) and superscripts are signs of their own, not letters and digits.
+            raised = unicodedata.decomposition(character).startswith("<super>")
+            if len(compatible) == 1 and " " < compatible <= "~" and not raised:
                 table[code] = compatible
     return table | {code: str(sign) for code, sign in _SIGNS.items()}
 

@@ -18,9 +18,7 @@ def batch() -> Iterator[BatchFn]:
 
 def table(*conversations: list[tuple[str, str | None]] | None) -> pa.Table:
     rows = [
-        None
-        if turns is None
-        else [{"role": r, "content": c, "name": None, "created_at": None} for r, c in turns]
+        None if turns is None else [{"role": r, "content": c, "name": None, "created_at": None} for r, c in turns]
         for turns in conversations
     ]
     return pa.table([pa.array(rows, MESSAGES)], schema=LANGUAGE.reads)
@@ -55,6 +53,5 @@ def test_rows_do_not_see_one_another(batch: BatchFn) -> None:
     assert batch(a.slice(0, 0)).num_rows == 0
     # An Arrow slice keeps its parent's buffers: offsets must be the slice's own.
     assert (
-        batch(pa.concat_tables([a, b]).slice(1, 2)).to_pylist()
-        == batch(a).to_pylist()[1:] + batch(b).to_pylist()[:1]
+        batch(pa.concat_tables([a, b]).slice(1, 2)).to_pylist() == batch(a).to_pylist()[1:] + batch(b).to_pylist()[:1]
     )

@@ -21,14 +21,10 @@ def batch() -> Iterator[BatchFn]:
 
 def table(*rows: tuple[str | None, Turns | None]) -> pa.Table:
     messages = [
-        None
-        if turns is None
-        else [{"role": r, "content": c, "name": None, "created_at": None} for r, c in turns]
+        None if turns is None else [{"role": r, "content": c, "name": None, "created_at": None} for r, c in turns]
         for _, turns in rows
     ]
-    return pa.table(
-        [pa.array(messages, MESSAGES), pa.array([s for s, _ in rows], pa.string())], schema=REDACT.reads
-    )
+    return pa.table([pa.array(messages, MESSAGES), pa.array([s for s, _ in rows], pa.string())], schema=REDACT.reads)
 
 
 def contents(row: dict[str, Any]) -> list[str | None]:

@@ -1,0 +1,136 @@
+"""What a moderator says of one message, and the interface of the guard models that say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import orjson
+
+from chatlog.schema import CATEGORIES
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a conversation; `content` is untrusted."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a model found in one message, before any threshold.
+
+    Attributes:
+        score: the probability that it breaks the policy at all.
+        categories: probabilities by OpenAI category; one that the model cannot tell is absent.
+        native: the model's own labels, for the `native` column.
+    """
+
+    score: float
+    categories: Mapping[str, float] = field(default_factory=dict)
+    native: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """One element of the `moderation` column.
+
+    Attributes:
+        status: ok, error or skipped; all else is null unless it is ok.
+        flagged: whether the message breaks the policy.
+        score: the probability of that.
+        categories: yes or no by OpenAI category; null where the model cannot tell.
+        category_scores: probabilities, likewise.
+        native: the model's own labels and what was cut, JSON.
+    """
+
+    status: str
+    flagged: bool | None = None
+    score: float | None = None
+    categories: Mapping[str, bool] = field(default_factory=dict)
+    category_scores: Mapping[str, float] = field(default_factory=dict)
+    native: str | None = None
+
+
+SKIPPED: Final = Judgment("skipped")
+"""A message without content: there is nothing to judge."""
+
+
+def failed(reason: str) -> Judgment:
+    """A judgment of status `error`; `reason` is a short code and never text of the message or the model."""
+    return Judgment("error", native=orjson.dumps({"error": reason}).decode())
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Probabilities from which a message is flagged, and from which a category is true."""
+
+    flagged: float
+    categories: Mapping[str, float] = field(default_factory=dict)
+
+    def decide(self, verdict: Verdict) -> Judgment:
+        """The judgment of a verdict; a true category always makes the message flagged."""
+        # Rounded before it is compared, so that a last bit never decides.
+        scores = {name: round(verdict.categories[name], 6) for name in CATEGORIES if name in verdict.categories}
+        score = round(verdict.score, 6)
+        flags = {name: value >= self.categories.get(name, self.flagged) for name, value in scores.items()}
+        return Judgment(
+            status="ok",
+            flagged=score >= self.flagged or any(flags.values()),
+            score=score,
+            categories=flags,
+            category_scores=scores,
+            native=orjson.dumps({"score": score, **verdict.native}).decode(),
+        )
+
+
+class UnreadableAnswer(ValueError):
+    """A guard model answered something else than its format allows."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a generating model said to one prompt.
+
+    Attributes:
+        text: the answer.
+        tokens: for each token of the answer, in order, the log-probabilities of the likeliest tokens there.
+        native: what the engine has to record, such as what was cut.
+    """
+
+    text: str
+    tokens: Sequence[Mapping[str, float]] = ()
+    native: Mapping[str, object] = field(default_factory=dict)
+
+
+Chat = list[dict[str, str]]
+"""Messages for a model whose own template renders them."""
+
+
+class Guard(Protocol):
+    """How one family of guard models is asked and understood.
+
+    Attributes:
+        name: what a config calls it.
+        context: whether messages before the judged one are shown.
+        choices: the only answers allowed, for engines that can hold a model to them; empty for free text.
+        max_tokens: the longest answer, in tokens.
+    """
+
+    name: str
+    context: bool
+    choices: tuple[str, ...]
+    max_tokens: int
+
+    def prompt(self, messages: Sequence[Message], index: int) -> str | Chat:
+        """The prompt that asks about `messages[index]`: a rendered string, or messages for a chat template."""
+
+    def parse(self, answer: Answer) -> Verdict:
+        """The verdict in an answer.
+
+        Raises:
+            UnreadableAnswer: the answer breaks the guard's format.
+        """

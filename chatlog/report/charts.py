@@ -1,0 +1,243 @@
+"""Plots from rows. Every text of the run is escaped, for plotly reads a little HTML in labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any, Final
+
+from chatlog.report.figures import Plot, Row
+
+OKABE_ITO: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+"""Colours that people with any kind of colour vision tell apart (Okabe and Ito, 2008); its black and its
+yellow are left out, as they vanish on a dark and on a white page."""
+
+SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "cross", "star")
+
+_LABEL: Final = 32
+_HOVER: Final = 90
+
+
+def plain(value: Any, length: int = _HOVER) -> str:
+    """A text of the run for a label: one line, no control or direction characters, cut, escaped."""
+    text = "unknown" if value is None else str(value)
+    text = "".join(c if c.isprintable() else " " for c in text)
+    text = " ".join(text.split())
+    if len(text) > length:
+        text = text[: length - 1].rstrip() + "…"
+    return escape(text, quote=False)
+
+
+def number(value: float) -> str:
+    """A count with thin spaces between thousands, or a small number with three digits."""
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{int(value):,}".replace(",", "\u202f")
+    return f"{value:.3g}"
+
+
+def bars(
+    rows: Sequence[Row],
+    label: str,
+    value: str,
+    *,
+    unit: str,
+    tone: str = "main",
+    share: bool = False,
+    detail: str = "",
+    low: str = "",
+    high: str = "",
+) -> Plot:
+    """Horizontal bars, the first row on top.
+
+    Args:
+        rows: what to draw.
+        label: the column of the bars' names.
+        value: the column of their lengths; between 0 and 1 where `share`.
+        unit: what the lengths count, under the axis.
+        tone: main, loss or mark.
+        share: lengths are shares, told as percent.
+        detail: a column whose value is told on hover.
+        low: a column with the lower end of an interval around a share.
+        high: a column with its upper end.
+    """
+    values = [float(row[value] or 0) for row in rows]
+    told = [f"{100 * v:.1f}%" if share else number(v) for v in values]
+    trace: dict[str, Any] = {
+        "type": "bar",
+        "orientation": "h",
+        # Positions, not names, stand on the axis: two names that are cut alike must not share a bar.
+        "y": list(range(len(rows))),
+        "x": values,
+        "text": told,
+        "textposition": "outside",
+        "cliponaxis": False,
+        "customdata": [
+            [plain(row[label]), text, plain(row[detail]) if detail else ""]
+            for row, text in zip(rows, told, strict=True)
+        ],
+        "hovertemplate": "%{customdata[0]}<br>%{customdata[1]} "
+        + escape(unit)
+        + ("<br>%{customdata[2]}" if detail else "")
+        + "<extra></extra>",
+    }
+    if low and high:
+        trace["error_x"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [max(0.0, float(row[high]) - v) for row, v in zip(rows, values, strict=True)],
+            "arrayminus": [max(0.0, v - float(row[low])) for row, v in zip(rows, values, strict=True)],
+            "thickness": 1.2,
+            "width": 3,
+        }
+        # A number at the bar's end would stand on the whisker.
+        trace |= {"textposition": "none"}
+    widest = max([*values, *[float(row[high]) for row in rows if high]], default=0) or 1
+    layout = {
+        "height": 26 * len(rows) + 56,
+        "bargap": 0.32,
+        "yaxis": {
+            "autorange": "reversed",
+            "tickmode": "array",
+            "tickvals": list(range(len(rows))),
+            "ticktext": [plain(row[label], _LABEL) for row in rows],
+            "automargin": True,
+            "showgrid": False,
+            "fixedrange": True,
+        },
+        # Room for the number at the longest bar's end.
+        "xaxis": _value_axis(unit, share) | {"range": [0, widest * 1.16]},
+    }
+    return {"data": [trace], "layout": layout, "tone": tone}
+
+
+def columns(rows: Sequence[Row], label: str, value: str, *, unit: str, across: str, tone: str = "main") -> Plot:
+    """Upright columns in the order of the rows, for what has an order of its own."""
+    values = [float(row[value] or 0) for row in rows]
+    trace = {
+        "type": "bar",
+        "x": [plain(row[label]) for row in rows],
+        "y": values,
+        "hovertemplate": "%{x}: %{customdata} " + escape(unit) + "<extra></extra>",
+        "customdata": [number(v) for v in values],
+    }
+    layout = {
+        "height": 300,
+        "bargap": 0.2,
+        "xaxis": {
+            "type": "category",
+            "title": {"text": across},
+            "showgrid": False,
+            "fixedrange": True,
+            "automargin": True,
+        },
+        "yaxis": _value_axis(unit, False),
+    }
+    return {"data": [trace], "layout": layout, "tone": tone}
+
+
+def steps(rows: Sequence[Row], x: str, y: str, group: str, *, unit: str, across: str, log: bool = False) -> Plot:
+    """One line a group, over an axis of numbers."""
+    names = list(dict.fromkeys(row[group] for row in rows))
+    traces = []
+    for index, name in enumerate(names):
+        mine = [row for row in rows if row[group] == name]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": plain(name, _LABEL),
+                "x": [float(row[x]) for row in mine],
+                "y": [float(row[y] or 0) for row in mine],
+                "line": {"color": OKABE_ITO[index % len(OKABE_ITO)], "width": 2},
+                "marker": {"symbol": SYMBOLS[index % len(SYMBOLS)], "size": 7},
+                "hovertemplate": "%{x}: %{y} " + escape(unit) + "<extra>" + plain(name, _LABEL) + "</extra>",
+            }
+        )
+    layout = {
+        "height": 320,
+        "xaxis": {"title": {"text": across}, "type": "log" if log else "linear", "fixedrange": True},
+        "yaxis": _value_axis(unit, False),
+        "legend": {"orientation": "h", "x": 0, "y": 1.14},
+    }
+    return {"data": traces, "layout": layout, "tone": ""}
+
+
+def timeline(rows: Sequence[Row], x: str, y: str, *, unit: str) -> Plot:
+    """Columns over a time axis."""
+    trace = {
+        "type": "bar",
+        "x": [str(row[x]) for row in rows],
+        "y": [float(row[y]) for row in rows],
+        "hovertemplate": "%{x|%d %b %Y}: %{y} " + escape(unit) + "<extra></extra>",
+    }
+    layout = {
+        "height": 280,
+        "bargap": 0.1,
+        "xaxis": {"type": "date", "showgrid": False, "fixedrange": True},
+        "yaxis": _value_axis(unit, False),
+    }
+    return {"data": [trace], "layout": layout, "tone": "main"}
+
+
+def topic_map(rows: Sequence[Row]) -> Plot:
+    """A point a conversation, one colour and symbol a topic, the largest topics named on the map."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row["topic_id"], []).append(row)
+    ranked = sorted(groups, key=lambda topic: (-len(groups[topic]), topic))
+    traces, labels = [], []
+    for index, topic in enumerate(ranked):
+        mine = groups[topic]
+        name = plain(mine[0]["label"] or f"topic {topic}", _HOVER)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": name,
+                "x": [float(row["topic_x"]) for row in mine],
+                "y": [float(row["topic_y"]) for row in mine],
+                "marker": {
+                    "color": OKABE_ITO[index % len(OKABE_ITO)],
+                    "symbol": SYMBOLS[index // len(OKABE_ITO) % len(SYMBOLS)],
+                    "size": 6,
+                    "opacity": 0.75,
+                },
+                "customdata": [[plain(row["language"]), plain(row["model"])] for row in mine],
+                "hovertemplate": f"<b>{name}</b><br>%{{customdata[0]}}, %{{customdata[1]}}<extra></extra>",
+            }
+        )
+        if index < 12 and mine[0]["label"]:
+            xs = sorted(float(row["topic_x"]) for row in mine)
+            ys = sorted(float(row["topic_y"]) for row in mine)
+            labels.append(
+                {
+                    "x": xs[len(xs) // 2],
+                    "y": ys[len(ys) // 2],
+                    "text": plain(str(mine[0]["label"]).split(", ")[0], 20),
+                    "showarrow": False,
+                }
+            )
+    hidden = {"visible": False, "fixedrange": False}
+    layout = {
+        "height": 560,
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": "pan",
+        "xaxis": hidden,
+        # One unit is as long across as it is up: distances are what a map tells.
+        "yaxis": hidden | {"scaleanchor": "x", "scaleratio": 1},
+        "annotations": labels,
+    }
+    return {"data": traces, "layout": layout, "tone": "map"}
+
+
+def _value_axis(unit: str, share: bool) -> dict[str, Any]:
+    axis: dict[str, Any] = {
+        "title": {"text": unit},
+        "rangemode": "tozero",
+        "zeroline": False,
+        "fixedrange": True,
+        "nticks": 6,
+    }
+    return axis | {"tickformat": ".0%"} if share else axis | {"separatethousands": True, "tickformat": "~s"}

@@ -1,0 +1,176 @@
+"""Figures about what the logs hold: languages, models, turns, lengths, time and topics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from chatlog.report.charts import bars, columns, steps, timeline, topic_map
+from chatlog.report.figures import Figure, Plot, Row, Section
+
+MAP_POINTS: Final = 3000
+"""Conversations on the map of topics: more are neither told apart by eye nor drawn quickly by a phone."""
+
+
+def _topic_names(rows: Sequence[Row]) -> list[Row]:
+    return [dict(row) | {"label": row["label"] or f"topic {row['topic_id']}"} for row in rows]
+
+
+def _topic_bars(rows: Sequence[Row]) -> Plot:
+    return bars(_topic_names(rows), "label", "conversations", unit="conversations", detail="keywords")
+
+
+NUMBERS: Final = Figure(
+    name="numbers",
+    title="The run in numbers",
+    sql="""SELECT count(*) AS conversations,
+       count(*) FILTER (kept IS NOT FALSE) AS kept,
+       sum(len(messages)) AS messages,
+       count(DISTINCT model) AS models,
+       count(DISTINCT language) FILTER (language <> 'unknown') AS languages,
+       count(*) FILTER (redacted) AS redacted,
+       count(*) FILTER (flagged) AS flagged,
+       min(created_at)::DATE AS first_day,
+       max(created_at)::DATE AS last_day
+FROM conversations""",
+)
+
+LANGUAGES: Final = Section(
+    "languages",
+    "Languages",
+    (
+        Figure(
+            name="language-bars",
+            title="Conversations by language",
+            note="The language of the user's turns. The 20 most frequent; the table under it has 100.",
+            sql="""SELECT language, count(*) AS conversations,
+       count(*) / sum(count(*)) OVER () AS share
+FROM conversations
+WHERE kept IS NOT FALSE AND language IS NOT NULL
+GROUP BY language ORDER BY conversations DESC, language LIMIT 100""",
+            draw=lambda rows: bars(rows[:20], "language", "conversations", unit="conversations"),
+        ),
+    ),
+)
+
+MODELS: Final = Section(
+    "models",
+    "Models",
+    (
+        Figure(
+            name="model-bars",
+            title="Conversations by model",
+            note="The 25 most frequent; the table under it has 100.",
+            sql="""SELECT coalesce(model, 'unknown') AS model, count(*) AS conversations,
+       count(*) / sum(count(*)) OVER () AS share,
+       round(avg(len(messages)), 2) AS mean_messages
+FROM conversations
+WHERE kept IS NOT FALSE
+GROUP BY ALL ORDER BY conversations DESC, model LIMIT 100""",
+            draw=lambda rows: bars(rows[:25], "model", "conversations", unit="conversations"),
+        ),
+        Figure(
+            name="battles",
+            title="Outcomes of battles",
+            note="Each battle once, however many of its sides are in the logs.",
+            sql="""SELECT winner, count(DISTINCT battle_id) AS battles
+FROM conversations
+WHERE winner IS NOT NULL AND battle_id IS NOT NULL
+GROUP BY winner ORDER BY battles DESC, winner LIMIT 20""",
+            draw=lambda rows: bars(rows, "winner", "battles", unit="battles"),
+        ),
+    ),
+)
+
+LENGTHS: Final = Section(
+    "lengths",
+    "Turns and lengths",
+    (
+        Figure(
+            name="turns",
+            title="Turns of the user a conversation",
+            sql="""SELECT CASE WHEN turns >= 10 THEN '10+' ELSE turns::VARCHAR END AS turns,
+       count(*) AS conversations
+FROM (SELECT len(list_filter(messages, lambda m: m.role = 'user')) AS turns
+      FROM conversations WHERE kept IS NOT FALSE AND messages IS NOT NULL)
+GROUP BY ALL ORDER BY min(turns)""",
+            draw=lambda rows: columns(rows, "turns", "conversations", unit="conversations", across="turns"),
+        ),
+        Figure(
+            name="characters",
+            title="Characters a message, by role",
+            note="Both axes of a kind: a step to the right doubles the length.",
+            sql="""SELECT role, power(2, floor(log2(greatest(len(content), 1))))::BIGINT AS characters,
+       count(*) AS messages
+FROM messages
+WHERE content IS NOT NULL AND role IS NOT NULL
+GROUP BY ALL ORDER BY role DESC, characters""",
+            draw=lambda rows: steps(
+                rows, "characters", "messages", "role", unit="messages", across="characters, at least", log=True
+            ),
+        ),
+    ),
+)
+
+TIME: Final = Section(
+    "time",
+    "Time",
+    (
+        Figure(
+            name="timeline",
+            title="Conversations over time",
+            note="By day, by week past four months, by month past four years; UTC.",
+            sql="""WITH span AS (SELECT date_diff('day', min(created_at), max(created_at)) AS days
+              FROM conversations WHERE kept IS NOT FALSE)
+SELECT date_trunc(CASE WHEN days > 1460 THEN 'month' WHEN days > 120 THEN 'week' ELSE 'day' END,
+                  created_at)::DATE AS begins,
+       count(*) AS conversations
+FROM conversations, span
+WHERE kept IS NOT FALSE AND created_at IS NOT NULL
+GROUP BY begins ORDER BY begins""",
+            draw=lambda rows: timeline(rows, "begins", "conversations", unit="conversations"),
+        ),
+    ),
+)
+
+TOPICS: Final = Section(
+    "topics",
+    "Topics",
+    (
+        Figure(
+            name="topic-map",
+            title="A map of topics",
+            note=f"A point is a conversation; {MAP_POINTS:,} at most are drawn. Near points asked for like things; "
+            "distances across the map mean little. Drag to move, scroll or pinch to zoom.",
+            sql=f"""SELECT topic_id, label, topic_x, topic_y, language, model
+FROM conversations LEFT JOIN topics USING (topic_id)
+WHERE topic_x IS NOT NULL AND kept IS NOT FALSE
+ORDER BY hash(row_id) LIMIT {MAP_POINTS}""",
+            draw=topic_map,
+        ),
+        Figure(
+            name="topic-bars",
+            title="Conversations by topic",
+            note="A topic's name is its three strongest keywords; hover for more. The 30 largest.",
+            sql="""SELECT topic_id, label, array_to_string(keywords, ', ') AS keywords, size AS conversations
+FROM topics ORDER BY size DESC, topic_id LIMIT 100""",
+            draw=lambda rows: _topic_bars(rows[:30]),
+        ),
+        Figure(
+            name="topic-prompts",
+            title="Prompts that stand for a topic",
+            note="The redacted questions nearest to the centre of each topic; none of a small topic.",
+            sql="""SELECT label AS topic, size AS conversations, unnest(examples) AS prompt
+FROM (SELECT * FROM topics WHERE label IS NOT NULL ORDER BY size DESC, topic_id LIMIT 40)
+ORDER BY size DESC, topic_id""",
+        ),
+        Figure(
+            name="topic-language",
+            title="Languages within the largest topics",
+            sql="""SELECT label AS topic, language, count(*) AS conversations
+FROM conversations JOIN topics USING (topic_id)
+WHERE kept IS NOT FALSE AND label IS NOT NULL AND language IS NOT NULL
+GROUP BY ALL ORDER BY max(size) DESC, topic, conversations DESC, language LIMIT 200""",
+        ),
+    ),
+)

@@ -1,0 +1,132 @@
+"""Person names by lists of given and family names, wherever they stand and in whatever language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Final
+
+import regex
+
+from chatlog.text.pii_span import Span
+
+
+def _words(*names: str) -> frozenset[str]:
+    texts = (files("chatlog.text").joinpath(name).read_text(encoding="utf-8") for name in names)
+    return frozenset(
+        word for text in texts for line in text.splitlines() if not line.startswith("#") for word in line.split()
+    )
+
+
+GIVEN: Final = _words("given_names.txt")
+"""Given names, lower case."""
+
+FAMILY: Final = _words("surnames.txt")
+"""Family names, lower case."""
+
+AMBIGUOUS: Final = _words("ambiguous_names.txt")
+"""Names that are other words as often."""
+
+NOT_NAMES: Final = _words("not_names.txt")
+"""Words that are part of no name, though they are written with a capital."""
+
+_FAMILY_ENDING: Final = regex.compile(
+    r"\p{L}{2,}(?:sson|sen|qvist|quist|ström|strøm|berg|burg|mann|stein|feld|bauer|meier|meyer|hofer|inger|ović|ević|ić|ovic|evic|enko|chuk|czyk|"
+    r"wski|wska|cki|cka|ński|ska|wicz|ová|ova|eva|ov|ev|yan|ian|idze|adze|shvili|opoulos|akis|idis|oğlu|oglu|escu|eanu|dóttir|"
+    r"dottir|nen|velt|ez|ães|ini|ucci|etti|elli|otti|aud|eaux|ault|eau|son|ssen|sma|stra|inga|ashvili|pour|zadeh|nejad|singh)"
+)
+_CAPITAL: Final = (
+    r"(?:\p{Lu}(?:['’]\p{Lu})?[\p{Ll}\p{M}]+(?:['’]\p{Ll}+)?(?:\p{Lu}\p{Ll}+)?(?:-\p{Lu}\p{Ll}+)*|\p{Lu}\.?(?!\p{L}))"
+)
+_SEQUENCE: Final = regex.compile(
+    rf"(?<![\p{{L}}\d@_])(?P<w>{_CAPITAL})(?:[ \t]+(?P<w>{_CAPITAL}|(?:de|da|do|dos|das|del|della|di|van|von|der|den|ter|la|le|el|al|bin|ibn|san)(?=[ \t]+(?:\p{{Lu}}|l[ao]s?[ \t])))){{0,6}}(?![\p{{L}}\d@_])"
+)
+_UPPER: Final = regex.compile(r"(?<![\p{L}\d@_])(?P<w>\p{Lu}{3,})(?:[ \t]+(?P<w>\p{Lu}{3,})){1,2}(?![\p{L}\d@_])")
+_LOWER: Final = regex.compile(r"(?<![\p{L}\d@_./-])(?P<w>\p{Ll}{3,})[ \t](?:\p{L}[. ][ \t]?)?(?P<w>\p{Ll}{3,})(?![\p{L}\d@_/])")
+_PLACE_BEFORE: Final = regex.compile(r"(?:\b(?:[Uu]niversity|[Ll]ake|[Mm]ount|[Pp]ort|[Ff]ort|[Ss]aint|St\.?|San|Santa|[Cc]ity|[Tt]own) (?:of )?)\Z")
+_POSSESSIVE: Final = regex.compile(r"['’]s\Z")
+_INITIAL: Final = regex.compile(r"\p{Lu}\.?\Z")
+_PARTICLES: Final = frozenset("de da do dos das del della di van von der den ter la le el al bin ibn san".split())
+
+
+def is_family(word: str) -> bool:
+    """Whether a lower-case word is a family name by the list or by its ending."""
+    return word in FAMILY or any(part in FAMILY for part in word.split("-")) or _FAMILY_ENDING.fullmatch(word) is not None
+
+
+def is_given(word: str) -> bool:
+    """Whether a lower-case word is a given name; a double name is by its first part."""
+    return word in GIVEN or word.split("-")[0] in GIVEN
+
+
+def find_listed_names(text: str) -> Iterator[Span]:
+    """The names in `text` that the lists know, overlaps and all."""
+    for match in _SEQUENCE.finditer(text):
+        words = match.captures("w")
+        spans = match.spans("w")
+        yield from _in_sequence(text, words, spans)
+    for pattern in (_UPPER, _LOWER):
+        for match in pattern.finditer(text):
+            first, second = (word.lower() for word in match.captures("w")[:2])
+            if (
+                first in GIVEN
+                and first not in AMBIGUOUS
+                and second in FAMILY
+                and second not in NOT_NAMES
+                and (pattern is _UPPER or second not in AMBIGUOUS)
+            ):
+                yield Span(match.start(), match.end(), "PERSON", 0.7, "name_list")
+
+
+def _in_sequence(text: str, words: list[str], spans: list[tuple[int, int]]) -> Iterator[Span]:
+    plain = [_POSSESSIVE.sub("", word).lower() for word in words]
+    at = 0
+    while at < len(words):
+        end, score = _name_at(plain, words, at)
+        if end == at:
+            at += 1
+            continue
+        start = spans[at][0]
+        stop = spans[end - 1][0] + len(_POSSESSIVE.sub("", words[end - 1]))
+        follows = plain[end] if end < len(plain) else ""
+        # `Stanford University` and `Lake Michelle` are places, whatever their words are elsewhere.
+        if follows not in _THINGS and not _PLACE_BEFORE.search(text[max(0, start - 16) : start]):
+            yield Span(start, stop, "PERSON", score, "name_list")
+        at = end
+
+
+_THINGS: Final = frozenset(
+    "street st avenue ave road rd boulevard lane drive court circle way square park bridge river lake island beach bay valley "
+    "university college school institute academy hospital clinic center centre church museum library airport station hotel "
+    "company corporation corp inc ltd llc group bank foundation award prize theorem algorithm law effect method county city".split()
+)
+
+
+def _name_at(plain: list[str], words: list[str], at: int) -> tuple[int, float]:
+    """The end of the name that begins at word `at`, and its score; `at` itself where none does."""
+    first = plain[at]
+    if first in NOT_NAMES or len(first) < 2 or _INITIAL.match(words[at]):
+        return at, 0.0
+    given = is_given(first)
+    end = at + 1
+    family = False
+    while end < len(plain):
+        word = plain[end]
+        if word in _PARTICLES:
+            end += 1
+            continue
+        if word in NOT_NAMES and not _INITIAL.match(words[end]):
+            break
+        family = family or is_family(word)
+        end += 1
+    while end > at + 1 and (plain[end - 1] in _PARTICLES):
+        end -= 1
+    if end - at >= 2:
+        if given and (first not in AMBIGUOUS or family):
+            return end, 0.76
+        if family and is_family(plain[end - 1]) and plain[end - 1] not in AMBIGUOUS:
+            return end, 0.66
+        return at, 0.0
+    if given and first not in AMBIGUOUS:
+        return end, 0.6
+    return at, 0.0

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatlog.errors import ConfigError, DataError
+from chatlog.sources.chunks import compression_of, cut, decompress, expand
+from chatlog.sources.framing import array_spans, decode, framing_of, line_spans, raw_records
+from chatlog.sources.record import REASONS, Reject
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def blocks(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+@given(st.lists(json_values, max_size=8), st.integers(1, 40), st.sampled_from([None, 1]))
+def test_the_elements_of_an_array_are_found_whatever_the_blocks(
+    values: list[Any], size: int, indent: int | None
+) -> None:
+    data = json.dumps(values, indent=indent, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    spans = [pair for starts, ends in array_spans(blocks(data, size)) for pair in zip(starts, ends, strict=True)]
+    found = [data[start:end].strip() for start, end in spans]
+    assert [json.loads(raw.decode("utf-8", "surrogatepass")) for raw in found if raw] == values
+
+
+@given(
+    st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")), max_size=12),
+    st.integers(1, 50),
+    st.booleans(),
+)
+def test_the_lines_of_a_file_are_found_whatever_the_blocks(lines: list[bytes], size: int, ended: bool) -> None:
+    data = b"\n".join(lines) + (b"\n" if ended else b"")
+    space = b" \t\r\n"
+    spans = [pair for starts, ends in line_spans(blocks(data, size)) for pair in zip(starts, ends, strict=True)]
+    found = [data[start:end].strip(space) for start, end in spans]
+    assert found == [line.strip(space) for line in data.split(b"\n") if line.strip(space)]
+
+
+@given(
+    st.lists(st.sampled_from(['{"a": 1}', "broken", "", "  ", '{"b": [1, 2]}', "x" * 3000]), max_size=60),
+    st.integers(1, 7),
+    st.integers(1, 4000),
+)
+def test_chunks_hold_every_record_once_and_in_order(
+    tmp_path_factory: Any, lines: list[str], records: int, size: int
+) -> None:
+    path = tmp_path_factory.mktemp("cut") / "a.jsonl"
+    path.write_text("\n".join(lines))
+    expected = [line.strip().encode() for line in lines if line.strip()]
+    found: list[bytes] = []
+    for framing, start, end, first, count, _ in cut(path, max_records=records, max_bytes=size):
+        inside = [record.raw for record in raw_records(path, framing, start, end)]
+        assert len(inside) == count <= records and first == len(found)
+        assert count == 1 or end - start <= size
+        found += inside
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": 1}\n{"a": 2}\n', "lines"),
+        ('broken\n{"a": 2}\n', "lines"),
+        ('{"a": 1', "lines"),
+        ("", "lines"),
+        ('  [\n {"a": 1},\n {"a": 2}\n]', "array"),
+        ('[{"a": 1}, {"a": 2}]', "array"),
+        ("[1, 2]\n[3, 4]\n", "lines"),
+        ('{\n  "a": [\n    1\n  ]\n}\n', "document"),
+        ('\ufeff{"a": 1}\n{"a": 2}\n', "lines"),
+    ],
+)
+def test_framing_is_told_from_the_bytes(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(text, encoding="utf-8")
+    assert framing_of(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b'{"a":', "truncated_json"),
+        (b'{"a": "b', "truncated_json"),
+        (b"nope", "not_json"),
+        (b'{"a": 1}}', "not_json"),
+        (b'{"a": "\xff"}', "invalid_utf8"),
+        (b"[" * 100_000, "too_deep"),
+        (b"[" * 100_000 + b"]" * 100_000, "too_deep"),
+    ],
+)
+def test_what_cannot_be_decoded_is_a_reject_with_a_reason(raw: bytes, reason: str) -> None:
+    with pytest.raises(Reject) as caught:
+        decode(raw)
+    assert caught.value.reason == reason and reason in REASONS
+
+
+def test_what_python_writes_and_json_forbids_is_read() -> None:
+    assert decode(b'{"a": NaN, "b": -Infinity, "c": "\\ud800x", "d": "tab\there"}') == {
+        "a": "NaN",
+        "b": "-Infinity",
+        "c": "\ufffdx",
+        "d": "tab\there",
+    }
+
+
+def test_a_truncated_array_keeps_what_is_whole_and_rejects_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('[{"a": 1}, {"a": 2}, {"a": "cut of')
+    ((framing, start, end, _, count, _),) = cut(path, max_records=10, max_bytes=1000)
+    records = list(raw_records(path, framing, start, end))
+    assert count == len(records) == 3
+    assert [decode(record.raw) for record in records[:2]] == [{"a": 1}, {"a": 2}]
+    with pytest.raises(Reject, match="truncated_json"):
+        decode(records[2].raw)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_compressed_files_are_known_by_their_bytes(tmp_path: Path, kind: str) -> None:
+    path, flat = tmp_path / "misnamed.jsonl", tmp_path / "flat"
+    data = b'{"a": 1}\n' * 1000
+    with pa.output_stream(str(path), compression=kind) as stream:
+        stream.write(data)
+    assert compression_of(path) == kind
+    decompress(path, flat)
+    assert flat.read_bytes() == data
+
+
+def test_a_damaged_archive_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(random.Random(1).randbytes(100_000))[:-2000])
+    with pytest.raises(DataError, match="damaged"):
+        decompress(path, tmp_path / "flat")
+    assert [item.name for item in tmp_path.iterdir()] == ["a.jsonl.gz"]
+
+
+def test_a_damaged_parquet_file_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": range(100)}), path)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(DataError, match="damaged or cut off"):
+        list(cut(path, max_records=10, max_bytes=1000))
+
+
+def test_paths_globs_and_folders(tmp_path: Path) -> None:
+    for name in ("b/x.jsonl", "a/x.json.gz", "a/notes.md", "a/.hidden.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    assert [label for _, label in expand([str(tmp_path)], tmp_path)] == ["a/x.json.gz", "b/x.jsonl"]
+    assert [label for _, label in expand(["*/x.json*"], tmp_path)] == ["a/x.json.gz", "b/x.jsonl"]
+    assert [label for _, label in expand(["b/x.jsonl", "b"], tmp_path)] == ["x.jsonl"]
+    for nothing in ("none.jsonl", "c/*.jsonl", "a/*.parquet"):
+        with pytest.raises(ConfigError, match="no such file"):
+            expand([nothing], tmp_path)
