@@ -5,7 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+include vllm.mk
+
 .PHONY: setup demo test check
+.DEFAULT_GOAL := setup
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
@@ -13,3 +16,18 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
 	@touch $(STAMP)
+
+# The bundled sample, from raw logs to release and report.
+demo: setup
+	$(BIN)/chatlog demo --out demo-out
+
+test: setup
+	$(BIN)/python -m pytest
+
+# All gates: format, lint, types, layers, tests.
+check: setup
+	$(BIN)/ruff format --check chatlog tests
+	$(BIN)/ruff check chatlog tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from chatlog.cli.output import AsJson, print_json
+from chatlog.cli.output import AsJson, print_json, print_table
+
+_SHOWN: Final = ("n", "auprc", "auroc", "f1", "flagged_share")
 
 app = typer.Typer(help="Fit models from labelled data.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -27,11 +29,12 @@ def moderator(
     as_json: AsJson = False,
 ) -> None:
     """Fit the small moderation classifier on sentence embeddings."""
-    from chatlog.models.moderator_train import train_moderator
+    from chatlog.evaluate.labelled import read_rows
+    from chatlog.models.moderator.train import read_sets, train_moderator
 
-    made = train_moderator(files, out, seed)
+    made = train_moderator(read_sets(files, read_rows), out, seed)
     if as_json:
         print_json(made.to_json())
-    else:
-        for line in made.lines():
-            typer.echo(line)
+        return
+    typer.echo(f"{made.rows:,} rows, {made.fitted:,} fitted, heads: {', '.join(made.heads)}; {made.seconds:.0f} s: {out}")
+    print_table([{"set": name} | {key: metrics.get(key) for key in _SHOWN} for name, metrics in made.held_out.items()])

@@ -147,7 +147,7 @@ def _published(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, shards
             "CREATE OR REPLACE TEMP VIEW released AS SELECT c.* FROM conversations AS c JOIN decided AS d ON c.row_id = d.row_id "
             f"WHERE d.reason IS NULL AND c.row_id >= {low} AND c.row_id < {high} AND d.row_id >= {low} AND d.row_id < {high}"
         )
-        table = connection.execute(publish).to_arrow_table()
+        table = connection.sql(publish).to_arrow_table()
         yield _in_schema(table, target, pipeline.release.select)
 
 

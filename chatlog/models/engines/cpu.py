@@ -29,6 +29,11 @@ class CpuEngine:
         self._limit = limit
         self._name = name
 
+    @property
+    def threshold(self) -> float:
+        """The probability from which a message is flagged."""
+        return self._thresholds.flagged
+
     def judge(self, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
         """One judgment a conversation, of its last message."""
         pieces: list[str] = []

@@ -30,7 +30,7 @@ class TrainingReport:
     Attributes:
         out: the weights file's name.
         rows: rows read.
-        fitted: rows that were fitted; the others are of a language with one class only.
+        fitted: rows that were fitted and scored; the others are of a language with one class only, or past a set's cap.
         heads: the heads that were made.
         seconds: wall time.
         held_out: `{set: {n, auprc, auroc, f1, ...}}`, cross-validated; categories by name under `categories`.
@@ -66,7 +66,7 @@ def train_moderator(
         MissingExtra: sentence-transformers or scikit-learn is not installed.
     """
     began = time.perf_counter()
-    data = examples(sets)
+    data = fitted(examples(sets))
     features = featurize(data.texts, encoder or open_encoder())
     everything = np.ones(len(data.texts), dtype=bool)
     heads = fit(features, data, everything)
@@ -78,8 +78,8 @@ def train_moderator(
     probabilities = _probabilities(heads, final, held_out)
     return TrainingReport(
         out=out.name,
-        rows=len(data.texts),
-        fitted=int((data.weights > 0).sum()),
+        rows=sum(len(rows) for _, rows in sets),
+        fitted=len(data.texts),
         heads=list(final.names),
         seconds=round(time.perf_counter() - began, 1),
         held_out={
@@ -89,6 +89,19 @@ def train_moderator(
             language: _metrics(data, probabilities, final, np.array(data.languages) == language)
             for language in sorted(set(data.languages))
         },
+    )
+
+
+def fitted(data: Examples) -> Examples:
+    """The rows that count: embedding the others would cost most of the time and change nothing."""
+    rows = np.flatnonzero(data.weights > 0)
+    return Examples(
+        texts=[data.texts[row] for row in rows],
+        languages=[data.languages[row] for row in rows],
+        sets=data.sets[rows],
+        names=data.names,
+        targets=data.targets[rows],
+        weights=data.weights[rows],
     )
 
 

