@@ -11,12 +11,11 @@ from chatlog.models.ner import PersonRecognizer
 from chatlog.text.detect import find_patterns, placeholders, touches
 from chatlog.text.pii_address import find_addresses
 from chatlog.text.pii_gazetteer import find_listed_names
-from chatlog.text.pii_names import find_names
+from chatlog.text.pii_names import find_names, trim_name
 from chatlog.text.pii_span import Span, resolve
 from chatlog.text.view import view
 from chatlog.text.windows import windows
 
-_EDGES: Final = regex.compile(r"^[^\p{L}]+|(?:['’]s)?[^\p{L}.]*$|[\s.,;:]+$")
 _NAME_LIKE: Final = regex.compile(r"\p{Lu}|[\p{Han}\p{Hangul}\p{Katakana}]")
 _NEVER: Final = regex.compile(r"[\d@/\\<>{}=_#*|\[\]()]|https?:")
 
@@ -69,11 +68,4 @@ def _trim(piece: str, start: int, end: int) -> tuple[int, int] | None:
     value = piece[start:end]
     if _NEVER.search(value) or not _NAME_LIKE.search(value):
         return None
-    while value and not value[0].isalpha():
-        value, start = value[1:], start + 1
-    for possessive in ("'s", "’s"):
-        if value.endswith(possessive):
-            value, end = value[:-2], end - 2
-    while value and not value[-1].isalpha() and not (value[-1] == "." and len(value) > 1):
-        value, end = value[:-1], end - 1
-    return (start, end) if len(value) >= 2 else None
+    return trim_name(piece, start, end)

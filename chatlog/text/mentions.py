@@ -7,15 +7,18 @@ from typing import Final
 
 import regex
 
+from chatlog.text.pii_gazetteer import NOT_NAMES
 from chatlog.text.pii_span import Span
 from chatlog.text.placeholders import name_parts
 
-_AMBIGUOUS: Final = frozenset(
-    "will may mark bill rose grace hope faith joy art page young brown white black green king long day may june april "
-    "august summer winter rich grant pat frank jack drew chase hunter mason cook baker price bush wood stone park lane "
-    "hill field church house street the and van von der den del de la le di da dos jr sr ii iii mr ms dr st".split()
+_WORDS: Final = frozenset(
+    "will may mark bill rose grace hope faith joy art page young brown white black green king long day april june ante "
+    "august summer winter rich grant pat drew chase hunter cook baker price bush wood stone park lane hill field house "
+    "church street the and van von der den del de la le di da dos jr sr ii iii mr ms dr st md phd".split()
 )
 """Parts of names that are words or months as often; alone they are no mention."""
+
+_UNSAFE: Final = _WORDS | NOT_NAMES
 
 _SHORTEST: Final = 3
 
@@ -26,11 +29,11 @@ def find_mentions(texts: Sequence[str], names: Iterable[str]) -> list[list[Span]
     parts: set[str] = set()
     for name in names:
         words = name_parts(name)
-        if len(" ".join(words)) >= _SHORTEST and not (len(words) == 1 and words[0] in _AMBIGUOUS):
+        if len(" ".join(words)) >= _SHORTEST and not (len(words) == 1 and words[0] in _UNSAFE):
             if len(words) > 1:
                 whole.add(r"[\s_.-]{1,2}".join(regex.escape(word) for word in words))
         for word in words:
-            if len(word) >= _SHORTEST and word not in _AMBIGUOUS and word[0].isalpha():
+            if len(word) >= _SHORTEST and word not in _UNSAFE and word[0].isalpha():
                 parts.add(word)
     found: list[list[Span]] = [[] for _ in texts]
     if not whole and not parts:
@@ -49,5 +52,5 @@ def find_mentions(texts: Sequence[str], names: Iterable[str]) -> list[list[Span]
         patterns.append(regex.compile(rf"(?<![\w@./-])(?:{alternatives})(?![\w@]|\.\w)"))
     for text, spans in zip(texts, found, strict=True):
         for pattern in patterns:
-            spans += [Span(*match.span(), "PERSON", 0.72, "mention") for match in pattern.finditer(text)]
+            spans += [Span(match.start(), match.end(), "PERSON", 0.72, "mention") for match in pattern.finditer(text)]
     return found

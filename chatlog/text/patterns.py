@@ -15,6 +15,7 @@ from typing import Any, Final
 import regex
 
 from chatlog.text import checksums
+from chatlog.text.cues import cues
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,6 @@ def _is_ip(text: str) -> bool:
     return address.version == 4 or (any(c.isdigit() for c in text) and len(text) > 6)
 
 
-_PHONE_WORD: Final = (
-    r"phone|tel(?:ephone|efon|éfono|efono|éphone|efone|efoon|\.)?|mobile?|mob\b|cell(?:ular)?|call|ring|text|sms|fax|whats?app|viber"
-    r"|contact(?:\ number)?|reach(?:ed)?|number|hotline|dial|answering|handy|rufnummer|nummer|portable|numéro|móvil|movil|celular"
-    r"|teléfono|número|cellulare|numero|телефон|номер|звони\w*|тел|моб|电话|電話|手机|手機|号码|番号|携帯|전화|휴대폰|번호|هاتف|جوال|رقم|फ़ोन|फोन|मोबाइल|नंबर|telefonu|điện\ thoại|โทร|טלפון|nomor|telp|hp"
-)
-
-_CARD_WORD: Final = r"card|visa|master\s?card|amex|credit|debit|maestro|karte|carte|tarjeta|cart[aã]o|carta|kart[auyęi]?|карт\w*|卡|カード|카드|بطاقة|कार्ड"
-
-
 def _phone_digits(text: str) -> bool:
     number = checksums.digits(text)
     return 7 <= len(number) <= 15 and len(set(number)) > 2 and not _DATE.search(text)
@@ -88,6 +80,11 @@ def _phone_digits(text: str) -> bool:
 _DATE: Final = regex.compile(
     r"(?:^|\D)(?:(?:19|20)\d\d([-./])(?:0?[1-9]|1[0-2])\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:19|20)\d\d)(?:\D|$)|^\d{4}\s?-\s?\d{4}$|\d{2}:\d{2}"
 )
+
+
+def _is_username(text: str) -> bool:
+    """Whether a value beside `user` is a person's: no dotted path of a program."""
+    return "." not in text or any(c.isdigit() for c in text) or text.count(".") == 1
 
 
 def _long_phone(text: str) -> bool:
@@ -137,7 +134,7 @@ CONTACT: Final = (
     rule(
         "phone_cue",
         "PHONE_NUMBER",
-        rf"(?:{_PHONE_WORD})\w{{0,3}}[^\d\n]{{0,25}}?(?<![\w.,])(?P<v>\+?\(?\d(?:[\s().-]{{0,2}}\d){{5,14}})(?![\w])",
+        rf"(?:{cues('phone')})\w{{0,3}}[^\d\n]{{0,25}}?(?<![\w.,])(?P<v>\+?\(?\d(?:[\s().-]{{0,2}}\d){{5,14}})(?![\w])",
         0.7,
         "digits",
         _phone_digits,
@@ -153,11 +150,11 @@ CONTACT: Final = (
     rule(
         "username_cue",
         "USERNAME",
-        r"\b(?:user\s?name|\w{0,10}_user(?:name)?|user(?:_?id)?|login|(?:email\s|twitter\s|instagram\s|social\s)?handle|nick(?:name)?|screen\s?name|gamertag|benutzername|usuario|utilisateur|логин|用户名|ユーザー名|사용자\s?이름)[\"']?"
-        r"\s?(?:[:=]{1,2}|\bis\b|\bes\b|\bist\b|est)\s?[\"'`]?(?P<v>@?(?=[\w.-]*[\d._])[a-z][\w.-]{2,38}\w)(?![\w@(])",
+        rf"(?:{cues('username')})[\"']?\s?(?:[:=]{{1,2}}|\bis\b|\bes\b|\bist\b|\best\b)\s?[\"'`]?"
+        r"(?P<v>@?(?=[\w.-]*[\d._])[a-z][\w.-]{2,38}\w)(?![\w@(])",
         0.76,
         "any",
-        lambda value: "." not in value or any(c.isdigit() for c in value) or value.count(".") == 1,
+        _is_username,
     ),
     rule(
         "handle_cue",
@@ -221,9 +218,17 @@ MONEY: Final = (
         checksums.luhn,
     ),
     rule(
+        # Four groups of four are a card's way of writing, though a made-up number fails the check.
+        "card_shape",
+        "CREDIT_CARD",
+        r"(?<![\w.-])[3-6]\d{3}(?P<sep>[\s-])\d{4}(?P=sep)\d{4}(?P=sep)\d{4}(?![\w]|[\s-]\d)",
+        0.82,
+        "digits",
+    ),
+    rule(
         "card_cue",
         "CREDIT_CARD",
-        rf"(?:{_CARD_WORD})[^\d\n]{{0,40}}?(?<![\w.])(?P<v>\d{{11,19}}|\d{{4}}(?:[\s-]\d{{4}}){{2}}[\s-]\d{{1,7}}|\d{{4}}[\s-]\d{{6}}[\s-]\d{{4,5}})(?![\w])",
+        rf"(?:{cues('card')})[^\d\n]{{0,40}}?(?<![\w.])(?P<v>\d{{11,19}}|\d{{4}}(?:[\s-]\d{{4}}){{2}}[\s-]\d{{1,7}}|\d{{4}}[\s-]\d{{6}}[\s-]\d{{4,5}})(?![\w])",
         0.8,
         "digits",
     ),

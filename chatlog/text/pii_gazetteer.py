@@ -35,6 +35,9 @@ _FAMILY_ENDING: Final = regex.compile(
     r"wski|wska|cki|cka|ński|ska|wicz|ová|ova|eva|ov|ev|yan|ian|idze|adze|shvili|opoulos|akis|idis|oğlu|oglu|escu|eanu|dóttir|"
     r"dottir|nen|velt|ez|ães|ini|ucci|etti|elli|otti|aud|eaux|ault|eau|son|ssen|sma|stra|inga|ashvili|pour|zadeh|nejad|singh)"
 )
+_FOREIGN_ENDING: Final = regex.compile(r"\p{L}{3,}(?:ova|eva|enko|ovic|evic|ić|ović|wski|wska|sson|qvist|dóttir|oglu|escu|nen)")
+"""Endings that no English word has, for names in lower case."""
+
 _CAPITAL: Final = (
     r"(?:\p{Lu}(?:['’]\p{Lu})?[\p{Ll}\p{M}]+(?:['’]\p{Ll}+)?(?:\p{Lu}\p{Ll}+)?(?:-\p{Lu}\p{Ll}+)*|\p{Lu}\.?(?!\p{L}))"
 )
@@ -71,7 +74,7 @@ def find_listed_names(text: str) -> Iterator[Span]:
             if (
                 first in GIVEN
                 and first not in AMBIGUOUS
-                and second in FAMILY
+                and (second in FAMILY or (pattern is _LOWER and _FOREIGN_ENDING.fullmatch(second)))
                 and second not in NOT_NAMES
                 and (pattern is _UPPER or second not in AMBIGUOUS)
             ):

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import Final
 
+from chatlog.text.cues import cues
 from chatlog.text.patterns import Rule, rule
 
 _PLACEHOLDERS: Final = frozenset(
@@ -71,8 +72,8 @@ SECRETS: Final = (
     rule(
         "password_cue",
         "SECRET",
-        r"(?:\b(?:\w{0,20}password|\w{0,12}pass|passwd|pwd|passphrase|passcode|wifi\skey|pin(?:\scode)?|passwort|kennwort|mot\sde\spasse|contraseña|clave|senha|wachtwoord|hasło|пароль|şifre|kata\ssandi|mật\skhẩu)\b|密码|密碼|パスワード|비밀번호|كلمة\s(?:السر|المرور)|पासवर्ड)"
-        r"(?:\s(?:is|was|ist|est|es|é|è|jest)\b|[\"']?\s?[:=：]{1,2}>?|は|是|为)\s{0,2}(?P<v>\"[^\"\s]{4,64}\"|'[^'\s]{4,64}'|[^\s\"',;]{4,64}(?<![.,!?;:)\]]))",
+        rf"(?:{cues('password')})(?:\s(?:is|was|ist|est|es|é|è|jest)\b|[\"']?\s?[:=：]{{1,2}}>?|は|是|为)\s{{0,2}}"
+        r"(?P<v>\"[^\"\s]{4,64}\"|'[^'\s]{4,64}'|[^\s\"',;]{4,64}(?<![.,!?;:)\]]))",
         0.85,
         "any",
         _is_password,
