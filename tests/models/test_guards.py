@@ -1,0 +1,131 @@
+"""Guards: golden prompts, strict answers, harmless text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatlog.errors import ConfigError
+from chatlog.models.guards import Answer, Message, Thresholds, UnreadableAnswer, Verdict
+from chatlog.models.guards_open import GUARDS, open_guard
+from chatlog.models.guards_policy import read_policy
+from chatlog.models.guards_text import neutral, share
+from chatlog.schema import CATEGORIES
+
+FIXTURES = Path(__file__).parent / "fixtures" / "guards"
+PROMPTS = sorted(FIXTURES.glob("*.txt"))
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (FIXTURES / name).read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("path", PROMPTS, ids=[path.stem for path in PROMPTS])
+def test_a_prompt_is_the_published_template_to_the_byte(path: Path) -> None:
+    head, _, expected = path.read_text(encoding="utf-8").partition("\n----\n")
+    case = json.loads(head)
+    messages = [Message(role, content) for role, content in case["messages"]]
+    # The file ends with one newline that is not part of the prompt.
+    assert open_guard(case["guard"]).prompt(messages, len(messages) - 1) == expected.removesuffix("\n")
+
+
+@pytest.mark.parametrize("number", range(len(lines("answers.jsonl"))))
+def test_an_answer_is_read_strictly(number: int) -> None:
+    case = lines("answers.jsonl")[number]
+    guard = open_guard(case["guard"])
+    answer = Answer(case["text"], case.get("tokens", []))
+    if case.get("error"):
+        with pytest.raises(UnreadableAnswer):
+            guard.parse(answer)
+        return
+    verdict = guard.parse(answer)
+    assert verdict.score == pytest.approx(case["score"], abs=1e-4)
+    named = {name for name, value in verdict.categories.items() if value > 0}
+    assert named == (set(case["categories"]) if verdict.score else set())
+    if "native" in case:
+        assert verdict.native["categories"] == case["native"]
+
+
+@pytest.mark.parametrize("number", range(len(lines("neutral.jsonl"))))
+def test_control_tokens_are_no_tokens_any_more(number: int) -> None:
+    case = lines("neutral.jsonl")[number]
+    assert neutral(case["input"]) == case["expected"]
+    assert neutral(case["expected"]) == case["expected"]
+
+
+TOKENS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "[/INST]", "</s>", "<END CONVERSATION>", "<｜end▁of▁sentence｜>")
+
+
+@given(st.lists(st.one_of(st.sampled_from(TOKENS), st.text(max_size=5)), max_size=8), st.sampled_from(sorted(GUARDS)))
+def test_no_text_of_a_message_closes_its_frame(parts: list[str], name: str) -> None:
+    if name == "classifier":
+        return
+    guard = open_guard(name)
+    hostile = "".join(parts)
+
+    def count(text: str) -> dict[str, int]:
+        prompt = guard.prompt([Message("user", "plain"), Message("assistant", text)], 1)
+        shown = prompt if isinstance(prompt, str) else "".join(message["content"] for message in prompt)
+        return {token: shown.count(token) for token in TOKENS}
+
+    assert count(hostile) == count("harmless")
+
+
+def test_the_policy_names_every_category_and_takes_another_file(tmp_path: Path) -> None:
+    policy = read_policy()
+    assert [line.split(":")[0] for line in policy.splitlines() if line.split(":")[0] in CATEGORIES] == [
+        # In the order that tells a reader the general rule first.
+        *CATEGORIES[:4],
+        "self-harm",
+        "self-harm/intent",
+        "self-harm/instructions",
+        *CATEGORIES[7:],
+    ]
+    own = tmp_path / "rules.txt"
+    own.write_text("hate: nothing else matters here.")
+    prompt = open_guard("policy", str(own)).prompt([Message("user", "hello")], 0)
+    assert isinstance(prompt, list)
+    assert "nothing else matters here" in prompt[0]["content"]
+    assert [message["role"] for message in prompt] == ["system", "user"]
+    with pytest.raises(ConfigError, match="not a file"):
+        open_guard("policy", str(tmp_path / "missing.txt"))
+
+
+def test_only_the_judged_message_and_what_stands_before_it_are_shown() -> None:
+    messages = [Message("user", "alpha"), Message("assistant", "beta"), Message("user", "gamma")]
+    for name in ("policy", "llama-guard-3", "qwen3guard-gen"):
+        shown = str(open_guard(name).prompt(messages, 1))
+        assert "alpha" in shown and "beta" in shown and "gamma" not in shown
+
+
+def test_a_classifier_maps_labels_and_refuses_unknown_ones() -> None:
+    from chatlog.models.guards_classifier import SequenceClassifier
+
+    guard = SequenceClassifier({"toxic": "flagged", "insult": "harassment", "ok": "safe"})
+    verdict = guard.verdict({"toxic": 0.6, "insult": 0.7, "ok": 0.9})
+    assert (verdict.score, verdict.categories) == (0.7, {"harassment": 0.7})
+    with pytest.raises(ConfigError, match="obscene"):
+        guard.verdict({"obscene": 0.4})
+    with pytest.raises(ConfigError, match="needs `labels`"):
+        open_guard("classifier")
+    with pytest.raises(ConfigError, match="expected one of"):
+        open_guard("classifier", labels={"toxic": "rude"})
+
+
+def test_probabilities_are_shared_between_the_two_sides_only() -> None:
+    assert share({"unsafe": -0.5, "safe": -0.5, "maybe": -0.1}, ("unsafe",), ("safe",)) == pytest.approx(0.5)
+    assert share({"maybe": -0.1}, ("unsafe",), ("safe",)) is None
+    # "S" begins Safe and Sexual: it tells nothing.
+    assert share({"S": -0.1}, ("Sexual",), ("Safe",)) is None
+
+
+def test_a_true_category_always_flags_and_thresholds_hold_per_category() -> None:
+    thresholds = Thresholds(0.5, {"sexual/minors": 0.1})
+    judgment = thresholds.decide(Verdict(0.2, {"sexual/minors": 0.15, "hate": 0.4}))
+    assert judgment.flagged and dict(judgment.categories) == {"hate": False, "sexual/minors": True}
+    assert thresholds.decide(Verdict(0.5)).flagged and not thresholds.decide(Verdict(0.499)).flagged
