@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -43,7 +43,7 @@ def bars(
     unit: str,
     tone: str = "main",
     share: bool = False,
-    detail: str = "",
+    detail: Callable[[Row], Any] | None = None,
     low: str = "",
     high: str = "",
 ) -> Plot:
@@ -56,7 +56,7 @@ def bars(
         unit: what the lengths count, under the axis.
         tone: main, loss or mark.
         share: lengths are shares, told as percent.
-        detail: a column whose value is told on hover.
+        detail: what is also told of a row on hover.
         low: a column with the lower end of an interval around a share.
         high: a column with its upper end.
     """
@@ -72,7 +72,7 @@ def bars(
         "textposition": "outside",
         "cliponaxis": False,
         "customdata": [
-            [plain(row[label]), text, plain(row[detail]) if detail else ""]
+            [plain(row[label]), text, plain(detail(row)) if detail else ""]
             for row, text in zip(rows, told, strict=True)
         ],
         "hovertemplate": "%{customdata[0]}<br>%{customdata[1]} "
@@ -80,6 +80,7 @@ def bars(
         + ("<br>%{customdata[2]}" if detail else "")
         + "<extra></extra>",
     }
+    traces = [trace]
     if low and high:
         trace["error_x"] = {
             "type": "data",
@@ -89,17 +90,32 @@ def bars(
             "thickness": 1.2,
             "width": 3,
         }
-        # A number at the bar's end would stand on the whisker.
+        # A number at the bar's end would stand on the whisker: it stands at the whisker's end.
         trace |= {"textposition": "none"}
+        ends = [float(row[high]) for row in rows]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "text",
+                "x": ends,
+                "y": trace["y"],
+                "text": [f"\u2002{text}" for text in told],
+                "textposition": "middle right",
+                "hoverinfo": "skip",
+                "cliponaxis": False,
+            }
+        )
     widest = max([*values, *[float(row[high]) for row in rows if high]], default=0) or 1
     layout = {
         "height": 26 * len(rows) + 56,
+        "showlegend": False,
         "bargap": 0.32,
         "yaxis": {
             "autorange": "reversed",
             "tickmode": "array",
             "tickvals": list(range(len(rows))),
             "ticktext": [plain(row[label], _LABEL) for row in rows],
+            "ticklabelstandoff": 6,
             "automargin": True,
             "showgrid": False,
             "fixedrange": True,
@@ -107,7 +123,7 @@ def bars(
         # Room for the number at the longest bar's end.
         "xaxis": _value_axis(unit, share) | {"range": [0, widest * 1.16]},
     }
-    return {"data": [trace], "layout": layout, "tone": tone}
+    return {"data": traces, "layout": layout, "tone": tone}
 
 
 def columns(rows: Sequence[Row], label: str, value: str, *, unit: str, across: str, tone: str = "main") -> Plot:
@@ -155,7 +171,7 @@ def steps(rows: Sequence[Row], x: str, y: str, group: str, *, unit: str, across:
         )
     layout = {
         "height": 320,
-        "xaxis": {"title": {"text": across}, "type": "log" if log else "linear", "fixedrange": True},
+        "xaxis": {"title": {"text": across}, "fixedrange": True} | ({"type": "log", "dtick": 1} if log else {}),
         "yaxis": _value_axis(unit, False),
         "legend": {"orientation": "h", "x": 0, "y": 1.14},
     }

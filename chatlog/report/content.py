@@ -17,7 +17,7 @@ def _topic_names(rows: Sequence[Row]) -> list[Row]:
 
 
 def _topic_bars(rows: Sequence[Row]) -> Plot:
-    return bars(_topic_names(rows), "label", "conversations", unit="conversations", detail="keywords")
+    return bars(_topic_names(rows), "label", "conversations", unit="conversations", detail=lambda row: row["keywords"])
 
 
 NUMBERS: Final = Figure(
@@ -99,7 +99,7 @@ GROUP BY ALL ORDER BY min(turns)""",
         Figure(
             name="characters",
             title="Characters a message, by role",
-            note="Both axes of a kind: a step to the right doubles the length.",
+            note="Lengths are grouped by powers of two.",
             sql="""SELECT role, power(2, floor(log2(greatest(len(content), 1))))::BIGINT AS characters,
        count(*) AS messages
 FROM messages
@@ -141,7 +141,7 @@ TOPICS: Final = Section(
             name="topic-map",
             title="A map of topics",
             note=f"A point is a conversation; {MAP_POINTS:,} at most are drawn. Near points asked for like things; "
-            "distances across the map mean little. Drag to move, scroll or pinch to zoom.",
+            "distances across the map mean little. Hover or touch a point to see its topic.",
             sql=f"""SELECT topic_id, label, topic_x, topic_y, language, model
 FROM conversations LEFT JOIN topics USING (topic_id)
 WHERE topic_x IS NOT NULL AND kept IS NOT FALSE
@@ -163,14 +163,6 @@ FROM topics ORDER BY size DESC, topic_id LIMIT 100""",
             sql="""SELECT label AS topic, size AS conversations, unnest(examples) AS prompt
 FROM (SELECT * FROM topics WHERE label IS NOT NULL ORDER BY size DESC, topic_id LIMIT 40)
 ORDER BY size DESC, topic_id""",
-        ),
-        Figure(
-            name="topic-language",
-            title="Languages within the largest topics",
-            sql="""SELECT label AS topic, language, count(*) AS conversations
-FROM conversations JOIN topics USING (topic_id)
-WHERE kept IS NOT FALSE AND label IS NOT NULL AND language IS NOT NULL
-GROUP BY ALL ORDER BY max(size) DESC, topic, conversations DESC, language LIMIT 200""",
         ),
     ),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from chatlog.report.charts import bars, columns
-from chatlog.report.figures import Figure, Section
+from chatlog.report.charts import bars, columns, number
+from chatlog.report.figures import Figure, Row, Section
 from chatlog.schema import CATEGORIES
 
 
@@ -23,6 +23,11 @@ STEPS: Final = Figure(
     note="A bar from the left counts conversations. Set off to the right: what is lost on the way.",
     sql="SELECT step, n, note FROM funnel",
 )
+
+
+def _of_how_many(row: Row) -> str:
+    return f"of {number(row['conversations'])} conversations"
+
 
 FUNNEL: Final = Section(
     "funnel",
@@ -104,7 +109,7 @@ WHERE n >= 20 ORDER BY n DESC, language LIMIT 15""",
                 unit="of conversations",
                 tone="mark",
                 share=True,
-                detail="conversations",
+                detail=_of_how_many,
                 low="low",
                 high="high",
             ),
@@ -160,7 +165,7 @@ MODERATION: Final = Section(
                 unit="of judged conversations",
                 tone="loss",
                 share=True,
-                detail="conversations",
+                detail=_of_how_many,
                 low="low",
                 high="high",
             ),
@@ -177,7 +182,7 @@ MODERATION: Final = Section(
                 unit="of judged conversations",
                 tone="loss",
                 share=True,
-                detail="conversations",
+                detail=_of_how_many,
                 low="low",
                 high="high",
             ),

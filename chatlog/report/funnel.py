@@ -17,12 +17,12 @@ MARKS: Final = frozenset({"duplicates", "redacted", "flagged"})
 """Steps that tell a part of the count before them, and lose nothing."""
 
 _WIDTH: Final = 860
-_LEFT: Final = 128
-_RIGHT: Final = 92
+_NARROW: Final = 500
+_RIGHT: Final = 64
+_LETTER: Final = 7  # width of a letter of a note, roughly: SVG wraps no lines, so that notes are cut
 _ROW: Final = 50
 _BAR: Final = 22
 _TOP: Final = 10
-_NOTE: Final = 90
 
 _STYLE: Final = """
 .fn{--ink:#1b1f24;--soft:#57606a;--level:#0072B2;--loss:#D55E00;--mark:#56B4E9;--line:#d0d7de}
@@ -45,70 +45,72 @@ class _Bar:
     start: int
 
 
-def funnel_svg(rows: Sequence[Row]) -> str:
-    """The rows of the view `funnel` as a stand-alone SVG, 860 units wide, for light and dark pages.
+def funnel_svg(rows: Sequence[Row], width: int = _WIDTH) -> str:
+    """The rows of the view `funnel` as a stand-alone SVG for light and dark pages.
 
     A count is a bar from the left; what is lost is a bar at the right end of the count before it; what is
     only marked (duplicates, redacted, flagged) is a bar at its left end.
 
     Args:
         rows: each with `step`, `n` and `note`, in order.
+        width: in pixels at the size of a page's text; less than 500 draws for a phone.
     """
-    bars = _bars(rows)
+    left = 128 if width >= _NARROW else 88
+    bars = _bars(rows, int((width - left) / _LETTER))
     widest = max((bar.start + bar.n for bar in bars), default=0) or 1
-    scale = (_WIDTH - _LEFT - _RIGHT) / widest
+    scale = (width - left - _RIGHT) / widest
     height = _TOP * 2 + _ROW * len(bars)
     told = "; ".join(f"{bar.step} {bar.n}" for bar in bars)
     parts = [
-        f'<svg class="fn" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'width="100%" style="max-width:{_WIDTH}px" aria-label="{escape("Funnel: " + told)}">',
+        f'<svg class="fn" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
+        f'width="100%" style="max-width:{width}px" aria-label="{escape("Funnel: " + told)}">',
         f"<style>{_STYLE}</style>",
     ]
     for index, bar in enumerate(bars):
-        parts += _draw(bar, _TOP + index * _ROW, scale)
+        parts += _draw(bar, left, _TOP + index * _ROW, scale)
     for index, (bar, after) in enumerate(itertools.pairwise(bars)):
-        parts.append(_edge(bar, after, _TOP + index * _ROW, scale))
+        parts.append(_edge(bar, after, left, _TOP + index * _ROW, scale))
     parts.append("</svg>")
     return "\n".join(part for part in parts if part) + "\n"
 
 
-def _bars(rows: Sequence[Row]) -> list[_Bar]:
+def _bars(rows: Sequence[Row], letters: int) -> list[_Bar]:
     bars: list[_Bar] = []
     count = 0
     for row in rows:
-        step, n, note = str(row["step"]), int(row["n"] or 0), _clean(row["note"])
+        step, n, note = str(row["step"]), int(row["n"] or 0), _clean(row["note"], letters)
         if step in LOSSES:
             start, kind = max(0, count - n), "loss"
         elif step in MARKS:
             start, kind = 0, "mark"
         else:
             start, kind, count = 0, "level", n
-        bars.append(_Bar(_clean(step), n, note, kind, start))
+        bars.append(_Bar(_clean(step, 16), n, note, kind, start))
     return bars
 
 
-def _draw(bar: _Bar, top: float, scale: float) -> list[str]:
-    x = _LEFT + bar.start * scale
+def _draw(bar: _Bar, left: int, top: float, scale: float) -> list[str]:
+    x = left + bar.start * scale
     # A count that is not zero is never invisible.
     width = max(bar.n * scale, 1.5 if bar.n else 0)
     sign = "−" if bar.kind == "loss" and bar.n else ""
     count = f"{bar.n:,}".replace(",", "\u202f")
     return [
-        f'<text x="{_LEFT - 12}" y="{top + 16:g}" text-anchor="end">{escape(bar.step)}</text>',
+        f'<text x="{left - 12}" y="{top + 16:g}" text-anchor="end">{escape(bar.step)}</text>',
         f'<rect class="{bar.kind}" x="{x:.1f}" y="{top:g}" width="{width:.1f}" height="{_BAR}" rx="2"/>',
         f'<text class="n" x="{x + width + 8:.1f}" y="{top + 16:g}">{sign}{count}</text>',
-        f'<text class="t" x="{_LEFT}" y="{top + 38:g}">{escape(bar.note)}</text>' if bar.note else "",
+        f'<text class="t" x="{left}" y="{top + 38:g}">{escape(bar.note)}</text>' if bar.note else "",
     ]
 
 
-def _edge(bar: _Bar, after: _Bar, top: float, scale: float) -> str:
+def _edge(bar: _Bar, after: _Bar, left: int, top: float, scale: float) -> str:
     """A thin line from a count to what is lost of it, and from a loss to the count that is left."""
     if "loss" not in (bar.kind, after.kind):
         return ""
-    x = _LEFT + (bar.start if bar.kind == "loss" else after.start + after.n) * scale
+    x = left + (bar.start if bar.kind == "loss" else after.start + after.n) * scale
     return f'<line class="drop" x1="{x:.1f}" x2="{x:.1f}" y1="{top + _BAR:g}" y2="{top + _ROW:g}"/>'
 
 
-def _clean(value: Any) -> str:
+def _clean(value: Any, length: int) -> str:
     text = "" if value is None else " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
-    return text if len(text) <= _NOTE else text[: _NOTE - 1] + "…"
+    return text if len(text) <= length else text[: length - 1] + "…"

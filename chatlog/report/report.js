@@ -22,7 +22,7 @@
     });
     if (layout.yaxis && layout.yaxis.ticktext && width < 560) {
       layout.yaxis = Object.assign({}, layout.yaxis, {
-        ticktext: layout.yaxis.ticktext.map((text) => shortened(text, 15)),
+        ticktext: layout.yaxis.ticktext.map((text) => shortened(text, 19)),
       });
     }
     for (const name of ["xaxis", "yaxis"]) {
@@ -31,6 +31,9 @@
         layout[name].title = Object.assign({ standoff: 8, font: { size: 12 } }, layout[name].title);
       }
     }
+    // A finger that moves across the map moves the page; the buttons still zoom.
+    if (layout.dragmode && matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
+    layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: "#7d8690", activecolor: "#7d8690" };
     return layout;
   }
 
@@ -40,9 +43,10 @@
     Plotly.newPlot(element, plot.data, layoutOf(plot, element.clientWidth), {
       responsive: true,
       displaylogo: false,
-      displayModeBar: isMap ? "hover" : false,
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"],
-      scrollZoom: isMap,
+      displayModeBar: isMap,
+      modeBarButtons: [["zoomIn2d", "zoomOut2d", "resetScale2d"]],
+      // The page scrolls over the map as it does elsewhere.
+      scrollZoom: false,
     });
   }
 

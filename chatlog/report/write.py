@@ -75,7 +75,7 @@ def write_report(connection: duckdb.DuckDBPyConnection, out: Path) -> None:
 
 def render(connection: duckdb.DuckDBPyConnection) -> str:
     """The report's HTML: the same bytes for the same run."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, StrictUndefined
 
     numbers = ask(connection, content.NUMBERS)
     parts = [
@@ -85,7 +85,6 @@ def render(connection: duckdb.DuckDBPyConnection) -> str:
     shown = [part for part in parts if part.answers]
     plots = {answer.figure.name: plot for part in shown for answer in part.answers if (plot := answer.plot)}
     environment = Environment(
-        loader=PackageLoader("chatlog.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -93,7 +92,7 @@ def render(connection: duckdb.DuckDBPyConnection) -> str:
     )
     environment.filters |= {"cell": _cell, "number": number, "is_number": _is_number}
     scripts = {"plotly": _plotly(), "page": _resource("report.js")}
-    return environment.get_template("template.html.j2").render(
+    return environment.from_string(_resource("template.html.j2")).render(
         numbers=numbers,
         tiles=_tiles(numbers.rows[0]) if numbers else [],
         parts=shown,
@@ -113,7 +112,8 @@ def _funnel(parts: Sequence[_Part]) -> str:
     for part in parts:
         for answer in part.answers:
             if answer.figure is decisions.STEPS:
-                return funnel_svg(answer.rows)
+                # The narrow one is shown on phones, where the other's letters would be too small.
+                return funnel_svg(answer.rows) + funnel_svg(answer.rows, width=350)
     return ""
 
 
@@ -129,7 +129,8 @@ def _tiles(row: Row) -> list[tuple[str, str, str]]:
         if row[name]:
             tiles.append((name, number(int(row[name])), f"{_percent(int(row[name]), base)} of kept"))
     if row["first_day"]:
-        tiles.append(("days", str(row["first_day"]), f"to {row['last_day']}"))
+        days = (row["last_day"] - row["first_day"]).days + 1
+        tiles.append(("days", number(days), f"{row['first_day']} to {row['last_day']}"))
     return tiles
 
 

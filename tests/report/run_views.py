@@ -46,7 +46,8 @@ def connection(n: int = 800) -> duckdb.DuckDBPyConnection:
         examples = [f"How do I {label}, please?", HOSTILE] if label else []
         con.execute("INSERT INTO topics VALUES (?, ?, ?, ?, ?)", [topic, label, keywords.split(", "), size, examples])
     con.execute(
-        "CREATE TABLE pii (row_id BIGINT, message INTEGER, type VARCHAR, score FLOAT, recognizer VARCHAR, placeholder VARCHAR)"
+        "CREATE TABLE pii (row_id BIGINT, message INTEGER, type VARCHAR, score FLOAT, "
+        "recognizer VARCHAR, placeholder VARCHAR)"
     )
     for i in range(0, n, 3):
         kind = dice.choice(["PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", HOSTILE])
@@ -73,7 +74,8 @@ def connection(n: int = 800) -> duckdb.DuckDBPyConnection:
         con.execute("INSERT INTO stages VALUES (?, 0, ?, ?, 12345, true)", [stage, n, seconds])
     con.execute("INSERT INTO stages VALUES ('moderate', 1, NULL, NULL, NULL, false)")
     con.execute(
-        "CREATE VIEW decisions AS SELECT row_id, CASE WHEN NOT kept THEN 'duplicate: ' || duplicate_kind WHEN truncated THEN 'no answer' END AS reason FROM conversations"
+        "CREATE VIEW decisions AS SELECT row_id, CASE WHEN NOT kept THEN 'duplicate: ' || duplicate_kind "
+        "WHEN truncated THEN 'no answer' END AS reason FROM conversations"
     )
     lost = sum(not row["kept"] or row["truncated"] for row in rows)
     con.execute("CREATE TABLE funnel (step VARCHAR, n BIGINT, note VARCHAR)")
@@ -92,16 +94,14 @@ def connection(n: int = 800) -> duckdb.DuckDBPyConnection:
 
 
 def connection_after_ingest(n: int = 5) -> duckdb.DuckDBPyConnection:
-    """Only what `ingest` writes."""
+    """A run that stopped after `ingest`: the other stages' columns are null, and their tables empty."""
     con = connection(n)
-    con.execute(
-        "CREATE TABLE few AS SELECT row_id, conversation_id, model, created_at, messages, winner, battle_id FROM conversations"
-    )
-    con.execute(
-        "DROP VIEW decisions; DROP VIEW messages; DROP TABLE conversations; ALTER TABLE few RENAME TO conversations"
-    )
-    con.execute("DROP TABLE topics; DROP TABLE pii; DELETE FROM rejects")
-    con.execute("CREATE VIEW messages AS SELECT row_id, unnest(messages, recursive := true) FROM conversations")
+    told = {"row_id", "conversation_id", "model", "created_at", "messages", "truncated", "winner", "battle_id"}
+    for name in _SCHEMA.names:
+        if name not in told:
+            con.execute(f'UPDATE conversations SET "{name}" = NULL')
+    con.execute("DELETE FROM topics; DELETE FROM pii; DELETE FROM rejects")
+    con.execute("CREATE OR REPLACE VIEW decisions AS SELECT row_id, NULL AS reason FROM conversations WHERE false")
     return con
 
 
