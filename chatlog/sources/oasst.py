@@ -131,6 +131,8 @@ def _draft(path: list[_Node], tree_id: str | None, shared: dict[str, Any]) -> Dr
             raise Reject("bad_messages", f"text should be a string, found {kind(content)}")
         name = node.get("role")
         role = role_of(name, "role")
+        if role not in _NAMES:
+            raise Reject("bad_messages", "role should be prompter or assistant, as the format knows no other")
         more = {key: item for key, item in node.items() if key not in _READ}
         if name != _NAMES.get(role):
             more["role"] = name
