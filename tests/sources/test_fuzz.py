@@ -9,7 +9,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reader_cases import cases
+from tests.sources.reader_cases import cases
 
 from chatlog.schema import ROLES
 from chatlog.sources import READERS, REASONS, Draft, Reader, Reject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from reader_cases import FIXTURES, cases, leaves, outcome, plain
+from tests.sources.reader_cases import FIXTURES, cases, leaves, outcome, plain
 
 from chatlog.errors import ConfigError
 from chatlog.schema import ROLES
