@@ -40,9 +40,7 @@ def find_mentions(texts: Sequence[str], names: Iterable[str]) -> list[list[Span]
         return found
     patterns = []
     if whole:
-        patterns.append(
-            regex.compile(rf"(?i)(?<![\w@])(?:{'|'.join(sorted(whole, key=len, reverse=True))})(?![\w@])")
-        )
+        patterns.append(regex.compile(rf"(?i)(?<![\w@])(?:{'|'.join(sorted(whole, key=len, reverse=True))})(?![\w@])"))
     if parts:
         alternatives = "|".join(
             regex.escape(form)

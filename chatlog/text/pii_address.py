@@ -7,7 +7,7 @@ looser text pass. Only stretches around digits and street words are looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import regex
@@ -98,7 +98,7 @@ _ANNOUNCED: Final = regex.compile(
           |(?:apt|suite|ste|unit|flat|box|st|str|rue|de|des|la|le|les|du|del|di|da|do|dos|der|van|von|el|al|los|las|y|of
             |ul|utca|u|and|nan|no|n[º°]?|s/n|c/\p{{L}}*|calle|avda?|via|puerta|carretera|bajo|piso|the|corner|cité|cite|par)
             \.?(?=[\s,.]))
-         ,{{0,2}}(?:[ \t]{{1,2}}|\.[ ]|[ ]?\r?\n[ \t>?,]{{0,6}}(?!\w+[ ]?\w*[:/]))?){{2,18}}
+         ,{{0,2}}(?:[ \t]{{1,2}}|(?<=(?<!\p{{L}})\p{{L}}{{1,4}})\.[ ]|[ ]?\r?\n[ \t>?,]{{0,6}}(?!\w+[ ]?\w*[:/]))?){{2,18}}
     )
     """,
     _FLAGS,
@@ -118,7 +118,10 @@ _STREETISH: Final = regex.compile(
     rf"{_STREET_WORD.pattern}|^\d{{1,6}}[ \t]+(?-i:\p{{Lu}})|(?-i:\p{{Lu}})\p{{L}}+[ \t]\d{{1,4}}\b", _FLAGS
 )
 _CUE_WORD: Final = regex.compile(rf"(?:{cues('address')}|{cues('address_label')})", _FLAGS)
-_EDGE: Final = " \t\r\n,>?|-"
+_QUOTED: Final = regex.compile(r"\n[ \t]*[>?*|]")
+_BLOCK: Final = regex.compile(r"(?:[^:\s][ \t]*\n[ \t]*\n|\A)[ \t]*\Z")
+_LINE: Final = regex.compile(r"[^\n]+")
+_EDGE: Final = " \t\r\n,>?|*-"
 _BEFORE, _BEHIND = 70, 90
 
 
@@ -150,34 +153,64 @@ def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
 
 def _stretches(text: str, pattern: regex.Pattern[str]) -> Iterator[tuple[int, int]]:
     """Merged stretches around the places that `pattern` finds, where an address could stand."""
-    low = high = -1
+    low, high = 0, -1
     for match in pattern.finditer(text):
-        if match.start() - _BEFORE > high:
-            if high >= 0:
-                yield low, high
-            low = max(0, match.start() - _BEFORE)
+        start = max(0, match.start() - _BEFORE)
+        if high < 0:
+            low = start
+        elif start > high:
+            yield low, high
+            low = start
         high = min(len(text), match.end() + _BEHIND)
     if high >= 0:
         yield low, high
 
 
-def find_addresses(text: str) -> Iterator[Span]:
-    """The street addresses in `text`, overlaps and all."""
+def _merged(spans: Sequence[Span]) -> Iterator[Span]:
+    """Spans that overlap or touch made one: the label knows the beginning, the core knows the end."""
+    last: Span | None = None
+    for span in sorted(spans, key=lambda s: (s.start, -s.end)):
+        if last is None or span.start > last.end:
+            if last is not None:
+                yield last
+            last = span
+        elif span.end > last.end or span.score > last.score:
+            last = Span(last.start, max(last.end, span.end), span.type, max(last.score, span.score), last.recognizer)
+    if last is not None:
+        yield last
+
+
+def find_addresses(text: str) -> list[Span]:
+    """The street addresses in `text`, by position, without overlaps."""
+    merged = _merged([Span(*bounds, "STREET_ADDRESS", score, name) for bounds, score, name in _found(text)])
+    return [piece for span in merged for piece in _by_line(text, span)]
+
+
+def _by_line(text: str, span: Span) -> Iterator[Span]:
+    """The lines of an address that stands as a block of its own, so that the block keeps its layout."""
+    inside = text[span.start : span.end]
+    if "\n" not in inside or not (_QUOTED.search(inside) or _BLOCK.search(text[max(0, span.start - 40) : span.start])):
+        yield span
+        return
+    for match in _LINE.finditer(text, span.start, span.end):
+        start, end = _stripped(text, match.start(), match.end())
+        if start < end:
+            yield Span(start, end, span.type, span.score, span.recognizer)
+
+
+def _found(text: str) -> Iterator[tuple[tuple[int, int], float, str]]:
     if not text.isascii():
         for match in _CORE_HAN.finditer(text):
-            yield Span(match.start(), match.end(), "STREET_ADDRESS", 0.78, "street")
+            yield match.span(), 0.78, "street"
     for low, high in _stretches(text, _STREET_WORD):
         for match in _CORE.finditer(text, low, high):
             if match.end() > match.start() and ("corner of" not in match[0] or _DIGIT.search(match[0])):
-                start, end = _stripped(text, *_extended(text, match.start(), match.end()))
-                yield Span(start, end, "STREET_ADDRESS", 0.78, "street")
+                yield _stripped(text, *_extended(text, *match.span())), 0.78, "street"
     if _CUE_WORD.search(text) is None:
         return
     for match in _ANNOUNCED.finditer(text):
         if _DIGIT.search(match["v"]) and _STREETISH.search(match["v"]):
-            start, end = _stripped(text, *_extended(text, match.start("v"), match.end("v")))
-            yield Span(start, end, "STREET_ADDRESS", 0.79, "address_cue")
+            yield _stripped(text, *_extended(text, *match.span("v"))), 0.79, "address_cue"
     for match in _LABELLED.finditer(text):
         if _DIGIT.search(match["v"]) or _STREET_WORD.search(match["v"]):
-            start, end = _stripped(text, match.start("v"), match.end("v"))
-            yield Span(start, end, "STREET_ADDRESS", 0.79, "address_label")
+            yield _stripped(text, *_extended(text, *match.span("v"))), 0.79, "address_label"

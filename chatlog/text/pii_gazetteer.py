@@ -9,6 +9,7 @@ from typing import Final
 import regex
 
 from chatlog.text.pii_span import Span
+from chatlog.text.windows import leaning
 
 
 def _words(*names: str) -> frozenset[str]:
@@ -35,8 +36,10 @@ _FAMILY_ENDING: Final = regex.compile(
     r"wski|wska|cki|cka|ński|ska|wicz|ová|ova|eva|ov|ev|yan|ian|idze|adze|shvili|opoulos|akis|idis|oğlu|oglu|escu|eanu|dóttir|"
     r"dottir|nen|velt|ez|ães|ini|ucci|etti|elli|otti|aud|eaux|ault|eau|son|ssen|sma|stra|inga|ashvili|pour|zadeh|nejad|singh)"
 )
-_FOREIGN_ENDING: Final = regex.compile(r"\p{L}{3,}(?:ova|eva|enko|ovic|evic|ić|ović|wski|wska|sson|qvist|dóttir|oglu|escu|nen)")
-"""Endings that no English word has, for names in lower case."""
+_FOREIGN_ENDING: Final = regex.compile(
+    r"\p{L}{3,}(?:ova|eva|enko|ovic|evic|ić|ović|wski|wska|sson|qvist|ström|strøm|dóttir|oğlu|oglu|escu|shvili|opoulos|åkis)"
+)
+"""Endings that no English word has, for a family name alone or in lower case."""
 
 _CAPITAL: Final = (
     r"(?:\p{Lu}(?:['’]\p{Lu})?[\p{Ll}\p{M}]+(?:['’]\p{Ll}+)?(?:\p{Lu}\p{Ll}+)?(?:-\p{Lu}\p{Ll}+)*|\p{Lu}\.?(?!\p{L}))"
@@ -45,8 +48,14 @@ _SEQUENCE: Final = regex.compile(
     rf"(?<![\p{{L}}\d@_])(?P<w>{_CAPITAL})(?:[ \t]+(?P<w>{_CAPITAL}|(?:de|da|do|dos|das|del|della|di|van|von|der|den|ter|la|le|el|al|bin|ibn|san)(?=[ \t]+(?:\p{{Lu}}|l[ao]s?[ \t])))){{0,6}}(?![\p{{L}}\d@_])"
 )
 _UPPER: Final = regex.compile(r"(?<![\p{L}\d@_])(?P<w>\p{Lu}{3,})(?:[ \t]+(?P<w>\p{Lu}{3,})){1,2}(?![\p{L}\d@_])")
-_LOWER: Final = regex.compile(r"(?<![\p{L}\d@_./-])(?P<w>\p{Ll}{3,})[ \t](?:\p{L}[. ][ \t]?)?(?P<w>\p{Ll}{3,})(?![\p{L}\d@_/])")
-_PLACE_BEFORE: Final = regex.compile(r"(?:\b(?:[Uu]niversity|[Ll]ake|[Mm]ount|[Pp]ort|[Ff]ort|[Ss]aint|St\.?|San|Santa|[Cc]ity|[Tt]own) (?:of )?)\Z")
+_LOWER: Final = regex.compile(
+    r"(?<![\p{L}\d@_./-])(?P<w>\p{Ll}{3,})[ \t](?:\p{L}[. ][ \t]?)?(?P<w>\p{Ll}{3,})(?![\p{L}\d@_/])"
+)
+_ANY_UPPER: Final = regex.compile(r"\p{Lu}")
+_LOWER_WORD: Final = regex.compile(r"(?<![\p{L}\d@_./-])\p{Ll}{5,}(?![\p{L}\d@_/]|\.\p{L})")
+_PLACE_BEFORE: Final = regex.compile(
+    r"(?:\b(?:[Uu]niversity|[Ll]ake|[Mm]ount|[Pp]ort|[Ff]ort|[Ss]aint|St\.?|San|Santa|[Cc]ity|[Tt]own) (?:of )?)\Z"
+)
 _POSSESSIVE: Final = regex.compile(r"['’]s\Z")
 _INITIAL: Final = regex.compile(r"\p{Lu}\.?\Z")
 _PARTICLES: Final = frozenset("de da do dos das del della di van von der den ter la le el al bin ibn san".split())
@@ -54,7 +63,9 @@ _PARTICLES: Final = frozenset("de da do dos das del della di van von der den ter
 
 def is_family(word: str) -> bool:
     """Whether a lower-case word is a family name by the list or by its ending."""
-    return word in FAMILY or any(part in FAMILY for part in word.split("-")) or _FAMILY_ENDING.fullmatch(word) is not None
+    return (
+        word in FAMILY or any(part in FAMILY for part in word.split("-")) or _FAMILY_ENDING.fullmatch(word) is not None
+    )
 
 
 def is_given(word: str) -> bool:
@@ -68,6 +79,10 @@ def find_listed_names(text: str) -> Iterator[Span]:
         words = match.captures("w")
         spans = match.spans("w")
         yield from _in_sequence(text, words, spans)
+    if _ANY_UPPER.search(text) is None and leaning(text) > 0:
+        for match in _LOWER_WORD.finditer(text):
+            if match[0] in GIVEN and match[0] not in AMBIGUOUS and match[0] not in NOT_NAMES:
+                yield Span(match.start(), match.end(), "PERSON", 0.55, "name_list")
     for pattern in (_UPPER, _LOWER):
         for match in pattern.finditer(text):
             first, second = (word.lower() for word in match.captures("w")[:2])
@@ -118,7 +133,7 @@ def _name_at(plain: list[str], words: list[str], at: int) -> tuple[int, float]:
         if word in _PARTICLES:
             end += 1
             continue
-        if word in NOT_NAMES and not _INITIAL.match(words[end]):
+        if word in NOT_NAMES and word not in FAMILY and not _INITIAL.match(words[end]):
             break
         family = family or is_family(word)
         end += 1
@@ -130,6 +145,6 @@ def _name_at(plain: list[str], words: list[str], at: int) -> tuple[int, float]:
         if family and is_family(plain[end - 1]) and plain[end - 1] not in AMBIGUOUS:
             return end, 0.66
         return at, 0.0
-    if given and first not in AMBIGUOUS:
+    if (given and first not in AMBIGUOUS) or _FOREIGN_ENDING.fullmatch(first) is not None:
         return end, 0.6
     return at, 0.0

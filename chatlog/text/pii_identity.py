@@ -111,9 +111,7 @@ IDENTITY: Final = (
         0.8,
         "digits",
     ),
-    rule(
-        "in_pan", "NATIONAL_ID", r"(?<![\w])(?-i:[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z])(?![\w])", 0.8, "digits"
-    ),
+    rule("in_pan", "NATIONAL_ID", r"(?<![\w])(?-i:[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z])(?![\w])", 0.8, "digits"),
     rule(
         "national_id_cue",
         "NATIONAL_ID",
@@ -124,14 +122,14 @@ IDENTITY: Final = (
     rule(
         "record_prefix",
         "RECORD_ID",
-        r"(?<![\w-])(?-i:MRN|DL|EMP|NHC|CIPA|NASS|INS|HIC|NH|NID|TAX|PAT|PID|MBR|NPI|DEA|PASS)-(?=[\w-]*\d{4})[a-z0-9][a-z0-9-]{3,20}(?![\w])",
-        0.83,
+        r"(?<![\w-])(?-i:MRN|DL|EMP|NHC|CIPA|NASS|INS|HIC|NH|NID|TAX|PAT|PID|MBR|NPI|DEA|HIN|PASS)-(?=[\w-]*\d{4})[a-z0-9][a-z0-9-]{3,20}(?![\w])",
+        0.86,
         "digits",
     ),
     rule(
         "record_cue",
         "RECORD_ID",
-        rf"\b(?:{cues('record')})\b\.?{_SEP}(?:nhc-)?(?P<v>(?=[\w./-]{{0,6}}\d)[a-z0-9]+(?:[./-]?[a-z0-9]+){{0,4}}"
+        rf"\b(?:{cues('record')})\b\.?{_SEP}(?P<v>(?:[a-z]{{2,4}}-)?(?=[\w./-]{{0,6}}\d)[a-z0-9]+(?:[./-]?[a-z0-9]+){{0,4}}"
         r"(?:\s\d{2,12}){0,4})(?![\w])",
         0.84,
         "digits",
@@ -165,7 +163,13 @@ IDENTITY: Final = (
         0.9,
         "digits",
     ),
-    rule("birth_date", "DATE_OF_BIRTH", rf"(?:{cues('birth')})[^\d\n]{{0,20}}?(?:\n[^\d\n]{{0,6}})?(?P<v>{_DATE})", 0.88, "digits"),
+    rule(
+        "birth_date",
+        "DATE_OF_BIRTH",
+        rf"(?:{cues('birth')})[^\d\n]{{0,20}}?(?:\n[^\d\n]{{0,6}})?(?P<v>{_DATE})",
+        0.88,
+        "digits",
+    ),
 )
 """National identifiers, records, passports, licences, accounts, dates of birth."""
 

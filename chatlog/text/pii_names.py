@@ -8,7 +8,7 @@ from typing import Final
 import regex
 
 from chatlog.text.cues import cues
-from chatlog.text.pii_gazetteer import NOT_NAMES, is_family, is_given
+from chatlog.text.pii_gazetteer import FAMILY, NOT_NAMES, is_family, is_given
 from chatlog.text.pii_span import Span
 
 _TOKEN: Final = (
@@ -28,9 +28,9 @@ NAME: Final = rf"{_TOKEN}(?:[ \t]+{_PARTICLE}{{0,3}}{_TOKEN}){{0,4}}"
 _LOWER: Final = r"\p{Ll}[\p{Ll}\p{M}'’-]+(?:[ \t]\p{Ll}[\p{Ll}\p{M}'’-]+)?"
 _TITLE_WORDS: Final = cues("title")
 _TITLE: Final = rf"(?:(?:{_TITLE_WORDS})\.?[ \t]{{1,2}})"
-_TITLE_CASED: Final = "(?:" + "|".join(
-    word[0].upper() + word[1:] for word in _TITLE_WORDS.split("|")
-) + r")\.?[ \t]{1,2}"
+_TITLE_CASED: Final = (
+    "(?:" + "|".join(word[0].upper() + word[1:] for word in _TITLE_WORDS.split("|")) + r")\.?[ \t]{1,2}"
+)
 
 _CUED: Final = regex.compile(rf"\b(?i:{cues('name')})[\s:,]{{1,3}}(?P<v>(?:{_TITLE_CASED})?{NAME})")
 _TITLED: Final = regex.compile(rf"(?<!\p{{L}})(?P<v>{_TITLE_CASED}{NAME})")
@@ -44,6 +44,7 @@ _SPOKEN: Final = regex.compile(
     rf"(?m)(?:^|(?<=[.!?]\s))(?P<v>{NAME})(?=\s(?:lives?\s(?:on|at|in)|shouted|whispered|had\sgiven|told\sme|asked\sme"
     r"|said\sto|replied|began\swriting|is\sa\s(?:very\s)?\w+\sperson|spent\sa|was\sborn|and\sI\s)\b)"
     rf"|\b(?:says|said|asked|replied|shouted|told|shouted\sat)\s(?P<v>{NAME})(?=[\s.,:!?]|\Z)"
+    rf"|^(?P<v>{NAME}):\s?\\?[\"“]"
     rf"|\bhere'?s\s(?P<v>{NAME})(?='s\b)"
 )
 _LOWERCASE: Final = regex.compile(
@@ -88,7 +89,12 @@ def trim_name(text: str, start: int, end: int) -> tuple[int, int] | None:
             first = match.start() if first < 0 else first
             titled = True
             continue
-        if word in NOT_NAMES and len(word) > 1 or (last < 0 and match[0][0].islower() and "-" in match[0]):
+        if (
+            word in NOT_NAMES
+            and len(word) > 1
+            and word not in FAMILY
+            or (last < 0 and match[0][0].islower() and "-" in match[0])
+        ):
             if last >= 0:
                 break
             first, titled = -1, False

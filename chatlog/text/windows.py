@@ -35,13 +35,13 @@ def windows(text: str) -> Iterator[tuple[int, str]]:
     Lines in another language than English are left out: the model knows English alone, and takes
     every German noun for a person.
     """
-    english_text = _leaning(text) >= 0
+    english_text = leaning(text) >= 0
     for start, end in outside_code(text):
         for line in _LINE.finditer(text, start, end):
             if not _CAPITALISED.search(line[0]) or _MATHS_OR_TABLE.search(line[0]):
                 continue
-            leaning = _leaning(line[0])
-            if leaning < 0 or (leaning == 0 and not english_text):
+            tilt = leaning(line[0])
+            if tilt < 0 or (tilt == 0 and not english_text):
                 continue
             yield from _cut(line.start(), line[0])
 
@@ -56,7 +56,7 @@ def _cut(offset: int, line: str) -> Iterator[tuple[int, str]]:
     yield offset + start, line[start:]
 
 
-def _leaning(text: str) -> int:
+def leaning(text: str) -> int:
     """Above zero where the function words are English, below where they are another language's."""
     words = _WORD.findall(text)
     return sum(word in _ENGLISH for word in words) - sum(word in _OTHER for word in words)
