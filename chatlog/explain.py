@@ -53,7 +53,8 @@ class Explanation:
                 yield f"  kept         best of a cluster of {row['cluster_size']}"
             else:
                 near = f", similarity {row['similarity']:.2f}" if row["similarity"] is not None else ""
-                yield f"  duplicate    {row['duplicate_kind']} of row {row['duplicate_of']}{near}; cluster of {row['cluster_size']}"
+                told = f"{row['duplicate_kind']} of row {row['duplicate_of']}{near}"
+                yield f"  duplicate    {told}; cluster of {row['cluster_size']}"
             for other in self.cluster:
                 if other["row_id"] != row["row_id"]:
                     yield f"    with       row {other['row_id']}  {other['conversation_id']}  {other['kind'] or 'kept'}"
@@ -68,10 +69,12 @@ class Explanation:
         if row["topic_id"] is not None:
             yield f"  topic        {row['topic'] or row['topic_id']} (distance {row['topic_distance']:.2f})"
         if row["moderation_status"] is not None:
-            yield f"  moderation   {row['moderation_status']}, {'flagged' if row['flagged'] else 'not flagged' if row['flagged'] is not None else 'no verdict'}"
+            verdict = {True: "flagged", False: "not flagged", None: "no verdict"}[row["flagged"]]
+            yield f"  moderation   {row['moderation_status']}, {verdict}"
             for judgment in self.judgments:
                 if judgment["categories"] or judgment["status"] != "ok":
-                    yield f"    message {judgment['message']} ({judgment['role']}): {judgment['status']} {', '.join(judgment['categories'])}"
+                    found = f"{judgment['status']} {', '.join(judgment['categories'])}"
+                    yield f"    message {judgment['message']} ({judgment['role']}): {found}"
         yield f"  release      {'left out: ' + self.reason if self.reason else 'released'}"
 
 
@@ -85,7 +88,8 @@ def explain(root: str | Path, id: str) -> list[Explanation]:
         condition, value = ("row_id = ?", int(id)) if id.isdecimal() and len(id) < 19 else ("conversation_id = ?", id)
         rows = _rows(
             connection,
-            "SELECT c.* EXCLUDE (messages, moderation, pii, meta, system), t.label AS topic, d.reason AS release_reason "
+            "SELECT c.* EXCLUDE (messages, moderation, pii, meta, system), t.label AS topic, "
+            "d.reason AS release_reason "
             "FROM conversations AS c LEFT JOIN topics AS t USING (topic_id) LEFT JOIN decisions AS d USING (row_id) "
             f"WHERE c.{condition} ORDER BY row_id",
             [value],
@@ -96,7 +100,8 @@ def explain(root: str | Path, id: str) -> list[Explanation]:
                 return [item for row in rows for item in explain(root, str(row["row_id"]))]
         if not rows:
             raise DataError(
-                f"{root} has no conversation {id!r}; ids are in: chatlog sql 'SELECT conversation_id FROM conversations' --run {root}"
+                f"{root} has no conversation {id!r}; ids are in: "
+                f"chatlog sql 'SELECT conversation_id FROM conversations' --run {root}"
             )
         return [_explanation(connection, row) for row in rows]
 
@@ -105,13 +110,15 @@ def _explanation(connection: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> 
     key = row["row_id"]
     cluster = _rows(
         connection,
-        "SELECT row_id, conversation_id, duplicate_kind AS kind, similarity FROM conversations WHERE cluster_id = ? ORDER BY kept DESC, row_id LIMIT 50",
+        "SELECT row_id, conversation_id, duplicate_kind AS kind, similarity FROM conversations "
+        "WHERE cluster_id = ? ORDER BY kept DESC, row_id LIMIT 50",
         [row["cluster_id"]],
     )
     spans = _rows(connection, "SELECT type FROM pii WHERE row_id = ?", [key])
     judgments = _rows(
         connection,
-        "SELECT position AS message, role, moderation_status AS status, categories FROM messages WHERE row_id = ? ORDER BY position",
+        "SELECT position AS message, role, moderation_status AS status, categories FROM messages "
+        "WHERE row_id = ? ORDER BY position",
         [key],
     )
     for judgment in judgments:

@@ -215,14 +215,16 @@ def plan(pipeline: Pipeline, until: str | None = None) -> Plan:
                 )
             if types[field.name] != field.type:
                 raise ConfigError(
-                    f"stage {stage.name} reads {field.name} as {field.type}, {writers[field.name]} writes {types[field.name]}"
+                    f"stage {stage.name} reads {field.name} as {field.type}, "
+                    f"{writers[field.name]} writes {types[field.name]}"
                 )
             inputs[field.name] = writers[field.name]
         if step.where is not None:
             if types.get(step.where) != pa.bool_():
                 found = types.get(step.where, "no such column")
                 raise ConfigError(
-                    f"stage {stage.name}: where = {step.where!r} needs a boolean column, found {found}{_who_writes(step.where)}"
+                    f"stage {stage.name}: where = {step.where!r} needs a boolean column, "
+                    f"found {found}{_who_writes(step.where)}"
                 )
             inputs[step.where] = writers[step.where]
         stage.check(step.config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -75,10 +75,10 @@ def apply(stage: AnyStage, table: pa.Table) -> pa.Table:
         return function(table.select(stage.reads.names))
 
 
-class opened:  # noqa: N801
+class opened:
     """A stage's batch function with default settings; models are loaded once for the whole session."""
 
-    functions: dict[str, Any] = {}
+    functions: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage

@@ -43,9 +43,8 @@ def demo(
     for answer in told.answers:
         typer.echo(f"\n{answer.question}")
         print_table(answer.rows)
-    typer.echo(
-        f"\ndataset  {told.dataset}\nreport   {told.report}\nrun      {told.run}   (ask it: chatlog sql --run {told.run} 'FROM funnel')"
-    )
+    typer.echo(f"\ndataset  {told.dataset}\nreport   {told.report}")
+    typer.echo(f"run      {told.run}   (ask it: chatlog sql --run {told.run} 'FROM funnel')")
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ import typer
 from chatlog.cli.output import AsJson, print_json
 
 
-class Task(str, Enum):
+class Task(StrEnum):
     """What can be measured."""
 
     moderation = "moderation"

@@ -24,7 +24,10 @@ def sql(
     run: Annotated[Path, typer.Option("--run", metavar="RUN", help="Run folder.")] = Path("."),
     as_json: AsJson = False,
 ) -> None:
-    """Ask a run with DuckDB SQL, read-only: conversations, messages, topics, pii, rejects, stages, funnel, decisions."""
+    """Ask a run with DuckDB SQL, read-only.
+
+    The views are conversations, messages, topics, pii, rejects, stages, funnel, decisions and embeddings.
+    """
     from chatlog.errors import ConfigError
     from chatlog.query import connect, rows_of
 

@@ -65,9 +65,8 @@ def run(
             {"run": str(out), "shards": summary.shards, **counts, "made": summary.made, "seconds": summary.seconds}
         )
     else:
-        typer.echo(
-            f"{counts['records']:,} records = {counts['rows']:,} rows + {counts['rejects']:,} rejects, in {summary.shards} shards: {out}"
-        )
+        told = f"{counts['records']:,} records = {counts['rows']:,} rows + {counts['rejects']:,} rejects"
+        typer.echo(f"{told}, in {summary.shards} shards: {out}")
     if strict and counts["rejects"]:
         raise typer.Exit(3)
 

@@ -36,5 +36,6 @@ def moderator(
     if as_json:
         print_json(made.to_json())
         return
-    typer.echo(f"{made.rows:,} rows, {made.fitted:,} fitted, heads: {', '.join(made.heads)}; {made.seconds:.0f} s: {out}")
+    typer.echo(f"{made.rows:,} rows, {made.fitted:,} fitted in {made.seconds:.0f} s: {out}")
+    typer.echo(f"heads: {', '.join(made.heads)}")
     print_table([{"set": name} | {key: metrics.get(key) for key in _SHOWN} for name, metrics in made.held_out.items()])

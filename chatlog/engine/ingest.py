@@ -178,8 +178,7 @@ def _records(flat: Path, chunk: Chunk) -> Iterator[tuple[int, Any]]:
         for batch in file.iter_batches(batch_size=_BATCH):
             lo, hi = max(chunk.start - at, 0), min(chunk.end - at, batch.num_rows)
             if lo < hi:
-                for position, row in enumerate(batch.slice(lo, hi - lo).to_pylist(), start=at + lo):
-                    yield position, row
+                yield from enumerate(batch.slice(lo, hi - lo).to_pylist(), start=at + lo)
             at += batch.num_rows
             if at >= chunk.end:
                 return

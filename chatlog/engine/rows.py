@@ -55,7 +55,6 @@ class RowBuilder:
 
     def table(self) -> pa.Table:
         """The rows so far, under the ROWS schema."""
-        roles, contents, names, times = self.turns
         fields = [MESSAGE.field(index) for index in range(MESSAGE.num_fields)]
         arrays = [pa.array(values, field.type) for values, field in zip(self.turns, fields, strict=True)]
         messages = pa.ListArray.from_arrays(

@@ -97,7 +97,8 @@ def _check_folder(folder: Run, pipeline: Pipeline) -> None:
     if stored is not None:
         if stored.get("name") != pipeline.name:
             raise ConfigError(
-                f"{folder.root} holds a run of the pipeline {stored.get('name')!r}, this one is {pipeline.name!r}; give another --out"
+                f"{folder.root} holds a run of the pipeline {stored.get('name')!r}, this one is {pipeline.name!r}; "
+                "give another --out"
             )
     elif folder.root.exists() and (not folder.root.is_dir() or set(os.listdir(folder.root)) - {".lock", "user.key"}):
         raise ConfigError(f"{folder.root} exists and is not a run folder; give a folder that is empty or new")

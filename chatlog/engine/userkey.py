@@ -83,7 +83,8 @@ def _read(path: Path) -> bytes:
         raise ConfigError(f"cannot read the user key {path}: {error.strerror}") from error
     if len(key) < 16:
         raise ConfigError(
-            f"{path} should hold at least 16 bytes, found {len(key)}; put the key back, or remove the file for a new one"
+            f"{path} should hold at least 16 bytes, found {len(key)}; "
+            f"put the key back, or remove the file for a new one"
         )
     return key
 

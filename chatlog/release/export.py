@@ -64,7 +64,8 @@ def export(root: str | Path, out: str | Path) -> Release:
     planned = plan(pipeline)
     if planned.writers["messages"] != "redact":
         raise ReleaseRefused(
-            f"the last stage that wrote `messages` is {planned.writers['messages']}, not redact: put redact last among those that write it"
+            f"the last stage that wrote `messages` is {planned.writers['messages']}, not redact: put redact last among "
+            "those that write it"
         )
     left = {item.stage: item.left for item in stage_status(run, pipeline, planned.steps) if item.left}
     if left or not planned_shards(run):
@@ -101,8 +102,8 @@ def _decide(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     known = _number(connection, "SELECT count(DISTINCT row_id) FROM decided JOIN conversations USING (row_id)")
     if not rows == decided == known:
         raise ReleaseRefused(
-            f"the release query decides on {decided} rows, {known} of them distinct conversations of the run, which has {rows}: "
-            "`decide` should return each row_id once"
+            f"the release query decides on {decided} rows, {known} of them distinct ones of the run, which has "
+            f"{rows}: `decide` should return each row_id once"
         )
     reasons = connection.execute(
         "SELECT coalesce(reason, ''), count(*) FROM decided GROUP BY 1 ORDER BY count(*) DESC, 1"
@@ -144,8 +145,9 @@ def _published(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, shards
     for shard in range(shards):
         low, high = shard << 32, (shard + 1) << 32
         connection.execute(
-            "CREATE OR REPLACE TEMP VIEW released AS SELECT c.* FROM conversations AS c JOIN decided AS d ON c.row_id = d.row_id "
-            f"WHERE d.reason IS NULL AND c.row_id >= {low} AND c.row_id < {high} AND d.row_id >= {low} AND d.row_id < {high}"
+            "CREATE OR REPLACE TEMP VIEW released AS SELECT c.* FROM conversations AS c JOIN decided AS d "
+            f"ON c.row_id = d.row_id WHERE d.reason IS NULL AND c.row_id >= {low} AND c.row_id < {high} "
+            f"AND d.row_id >= {low} AND d.row_id < {high}"
         )
         table = connection.sql(publish).to_arrow_table()
         yield _in_schema(table, target, pipeline.release.select)

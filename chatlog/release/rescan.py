@@ -46,5 +46,6 @@ def refuse_identifiers(table: pa.Table) -> None:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(kind for _, kind in found).items()))
         ids = ", ".join(list(dict.fromkeys(owner for owner, _ in found))[:_SHOWN])
         raise ReleaseRefused(
-            f"checksum-valid identifiers are left ({kinds}), in {ids}: redact these types, or drop these conversations in the release query"
+            f"checksum-valid identifiers are left ({kinds}), in {ids}: redact these types, or drop these conversations "
+            "in the release query"
         )

@@ -76,7 +76,8 @@ def candidate_pairs(bands: npt.NDArray[np.uint64], present: npt.NDArray[np.bool_
         return np.empty((0, 2), dtype=np.int64)
     packed = np.unique(np.concatenate(found))
     pairs: Index = np.stack([packed // bands.shape[0], packed % bands.shape[0]], axis=1)
-    return pairs[pairs[:, 0] != pairs[:, 1]]
+    distinct: Index = pairs[pairs[:, 0] != pairs[:, 1]]
+    return distinct
 
 
 def _packed(left: Index, right: Index, size: int) -> Index:

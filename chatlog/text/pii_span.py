@@ -72,9 +72,7 @@ def resolve(spans: Iterable[Span]) -> list[Span]:
             taken.append(span)
         elif span.type in ("PERSON", "STREET_ADDRESS"):
             taken.extend(
-                Span(start, end, span.type, span.score, span.recognizer)
-                for start, end in pieces
-                if end - start >= 4
+                Span(start, end, span.type, span.score, span.recognizer) for start, end in pieces if end - start >= 4
             )
     return sorted(taken, key=lambda s: s.start)
 

@@ -1,4 +1,4 @@
-"""Real kills: a run is ended with SIGKILL at moments spread over its whole length, and gives the same bytes in the end."""
+"""Real kills: a run is ended with SIGKILL at moments spread over its length, and gives the same bytes in the end."""
 
 from __future__ import annotations
 

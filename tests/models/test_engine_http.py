@@ -64,9 +64,13 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.endswith("/moderations"):
             score = 0.9 if "bad" in text else 0.1
             scores = {"hate": score, "violence": 0.05}
-            return self.answer(200, {"results": [{"flagged": score > 0.5, "categories": {}, "category_scores": scores}]})
+            result = {"flagged": score > 0.5, "categories": {}, "category_scores": scores}
+            return self.answer(200, {"results": [result]})
         said = "hate" if "bad" in text else "free text" if "odd" in text else "none"
-        top = [{"token": "hate", "logprob": -0.1 if said == "hate" else -3.0}, {"token": "none", "logprob": -2.4 if said == "hate" else -0.05}]
+        top = [
+            {"token": "hate", "logprob": -0.1 if said == "hate" else -3.0},
+            {"token": "none", "logprob": -2.4 if said == "hate" else -0.05},
+        ]
         choice = {"message": {"content": said}, "logprobs": {"content": [{"top_logprobs": top}]}}
         return self.answer(200, {"choices": [choice]})
 
@@ -108,7 +112,9 @@ def ask(text: str) -> list[Message]:
 
 
 def test_every_message_is_answered_once_whatever_the_server_does(server: Server) -> None:
-    texts = ["good", "bad", "flaky bad", "hang bad", "cut bad", "garbage bad", "down", "refused", "odd"] + [f"good {n}" for n in range(40)]
+    texts = ["good", "bad", "flaky bad", "hang bad", "cut bad", "garbage bad", "down", "refused", "odd"] + [
+        f"good {n}" for n in range(40)
+    ]
     with open_http(settings(server), open_guard("policy"), Thresholds(0.5), max_characters=1000) as engine:
         found = engine.judge([ask(text) for text in texts])
     told = {text: (judgment.status, judgment.flagged) for text, judgment in zip(texts, found, strict=True)}
@@ -132,7 +138,9 @@ def test_the_moderation_endpoint_gives_its_scores(server: Server) -> None:
     assert good.categories == {"hate": False, "violence": True} and good.flagged
 
 
-def test_the_key_comes_from_the_environment_and_what_is_cut_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_comes_from_the_environment_and_what_is_cut_is_told(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CHATLOG_API_KEY", "k-123")
     with open_http(settings(server), None, Thresholds(0.5), max_characters=10) as engine:
         (found,) = engine.judge([ask("x" * 25)])

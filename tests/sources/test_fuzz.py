@@ -9,10 +9,10 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.sources.reader_cases import cases
 
 from chatlog.schema import ROLES
 from chatlog.sources import READERS, REASONS, Draft, Reader, Reject
+from tests.sources.reader_cases import cases
 
 _SCALARS = (
     st.none()

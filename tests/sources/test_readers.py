@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.sources.reader_cases import FIXTURES, cases, leaves, outcome, plain
 
 from chatlog.errors import ConfigError
 from chatlog.schema import ROLES
 from chatlog.sources import READERS, REASONS, Reader, reader
 from chatlog.sources.meta import is_identity
 from chatlog.stage import Config
+from tests.sources.reader_cases import FIXTURES, cases, leaves, outcome, plain
 
 CASES = [(item, case) for item in READERS for case in cases(item.name)]
 READ = [(item, case) for item, case in CASES if isinstance(case["expected"], list)]

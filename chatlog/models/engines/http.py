@@ -212,7 +212,8 @@ def _read_chat(body: Any, native: Mapping[str, object]) -> Answer:
 def _read_moderation(body: Any, native: Mapping[str, object]) -> Verdict:
     try:
         result = body["results"][0]
-        scores = {name: float(result["category_scores"][name]) for name in CATEGORIES if name in result["category_scores"]}
+        told = result["category_scores"]
+        scores = {name: float(told[name]) for name in CATEGORIES if name in told}
         if not isinstance(result["flagged"], bool):
             raise TypeError("flagged")
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
