@@ -31,13 +31,14 @@ class PersonRecognizer:
         logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
         # Presidio would import torch to look for a GPU, and results must not depend on one.
         os.environ.setdefault("PRESIDIO_DEVICE", "cpu")
-        from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
+        from presidio_analyzer.nlp_engine import NerModelConfiguration, NlpArtifacts, SpacyNlpEngine
         from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 
         self._engine: Any = SpacyNlpEngine(
             models=[{"lang_code": _LANGUAGE, "model_name": str(locate(model))}],
             ner_model_configuration=NerModelConfiguration(labels_to_ignore=_IGNORED),
         )
+        self._artifacts: Any = NlpArtifacts
         self._engine.load()
         nlp = self._engine.get_nlp(_LANGUAGE)
         # The recogniser has its own embedding layer, so tagger, parser and lemmatiser only cost time.
@@ -49,6 +50,9 @@ class PersonRecognizer:
     def persons(self, texts: Sequence[str]) -> Iterator[list[tuple[int, int, float]]]:
         """For each text, in order, the `(start, end, score)` of the persons named in it."""
         cut = [text[:_LONGEST] for text in texts]
-        for text, artifacts in self._engine.process_batch(cut, _LANGUAGE, batch_size=_BATCH):
-            found = self._recognizer.analyze(text, ["PERSON"], artifacts)
+        for doc in self._engine.get_nlp(_LANGUAGE).pipe(cut, batch_size=_BATCH):
+            # Presidio's own artifacts walk every token for lemmas that nobody asks for here.
+            scores = [self._engine.ner_model_configuration.default_score] * len(doc.ents)
+            artifacts = self._artifacts(doc.ents, [], [], [], self._engine, _LANGUAGE, scores)
+            found = self._recognizer.analyze(doc.text, ["PERSON"], artifacts)
             yield [(result.start, result.end, result.score) for result in found]

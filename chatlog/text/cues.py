@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+from typing import Final
+
+import regex
 
 
 @cache
@@ -25,3 +28,23 @@ def cues(section: str) -> str:
     """
     lines = sorted(_sections()[section], key=len, reverse=True)
     return "|".join(line.replace(" ", r"\s") for line in lines)
+
+
+_NO_LITERAL: Final = regex.compile(
+    r"(?P<g>\((?:[^()]|(?&g))*\))[?*+]?|\[[^\]]*\][?*+]?|\\p\{\w+\}[?*+]?|\\\w[?*+{]?|.[?*]|[.|\\^$+{},\d]"
+)
+
+
+def stems(section: str) -> tuple[str, ...]:
+    """Literals in lower case of which a text must hold one for the section to match in it; empty when unsure.
+
+    A substring costs a hundredth of a pattern, so that texts without any are never scanned.
+    """
+    found = set()
+    for line in _sections()[section]:
+        literals = _NO_LITERAL.sub(" ", line).lower().split()
+        if not literals:
+            return ()
+        found.add(max(literals, key=len))
+    # A stem that holds a shorter one says nothing more.
+    return tuple(sorted(stem for stem in found if not any(o != stem and o in stem for o in found)))

@@ -36,10 +36,11 @@ def find_patterns(text: str, seen: View | None = None) -> list[Span]:
     """What the pattern rules find in `text`, overlaps and all; nothing that touches a placeholder."""
     plain = view(text) if seen is None else seen
     holes = placeholders(text)
-    met = {name: pattern.search(plain.text) is not None for name, pattern in TRIGGERS.items()}
+    low = plain.text.lower()
+    met = {name: holds(plain.text) for name, holds in TRIGGERS.items()}
     spans = []
     for rule in RULES:
-        if not met[rule.needs]:
+        if not met[rule.needs] or (rule.words and not any(word in low for word in rule.words)):
             continue
         group = "v" if "v" in rule.pattern.groupindex else 0
         for match in rule.pattern.finditer(plain.text):

@@ -8,6 +8,7 @@ tried, so that most rules never run on most texts.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +16,7 @@ from typing import Any, Final
 import regex
 
 from chatlog.text import checksums
-from chatlog.text.cues import cues
+from chatlog.text.cues import cues, stems
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Rule:
         pattern: a compiled pattern of the package `regex`.
         score: 0 to 1; decides between overlapping finds.
         needs: a key of TRIGGERS.
+        words: literals of which the text in lower case must hold one; empty for no such condition.
         check: told the matched value; False throws the match away.
     """
 
@@ -36,28 +38,36 @@ class Rule:
     pattern: Any
     score: float
     needs: str
+    words: tuple[str, ...] = ()
     check: Callable[[str], bool] | None = None
 
 
-TRIGGERS: Final = {
-    "@": regex.compile(r"@|\bat\b|[(\[]at[)\]]"),
-    "digits": regex.compile(r"\d(?:[\s().,/:-]*\d){4}"),
-    "digit": regex.compile(r"\d"),
-    "colons": regex.compile(r"[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2}|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-|::"),
-    "url": regex.compile(
-        r"(?i)://|\b(?:linkedin|facebook|instagram|twitter|x|tiktok|t|vk|fb|threads)\.(?:com|me|net)/"
-    ),
-    "word": regex.compile(r"\w{26}"),
-    "any": regex.compile(r""),
+_FIVE_DIGITS: Final = re.compile(r"\d(?:[\s().,/:-]*\d){4}")
+_HEX_GROUPS: Final = re.compile(
+    r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\."
+)
+_LONG_WORD: Final = 26
+
+TRIGGERS: Final[dict[str, Callable[[str], bool]]] = {
+    "": lambda text: True,
+    "digits": lambda text: _FIVE_DIGITS.search(text) is not None,
+    "colons": lambda text: _HEX_GROUPS.search(text) is not None,
+    "word": lambda text: max(map(len, text.split()), default=0) >= _LONG_WORD,
 }
 """What a text must hold before the rules that name it are tried."""
 
 
 def rule(
-    name: str, type_: str, pattern: str, score: float, needs: str, check: Callable[[str], bool] | None = None
+    name: str,
+    type_: str,
+    pattern: str,
+    score: float,
+    needs: str,
+    words: tuple[str, ...] = (),
+    check: Callable[[str], bool] | None = None,
 ) -> Rule:
     """A rule with its pattern compiled, without regard to case and with comments allowed."""
-    return Rule(name, type_, regex.compile(pattern, regex.IGNORECASE | regex.VERBOSE), score, needs, check)
+    return Rule(name, type_, regex.compile(pattern, regex.IGNORECASE | regex.VERBOSE), score, needs, words, check)
 
 
 def _is_ip(text: str) -> bool:
@@ -97,7 +107,8 @@ CONTACT: Final = (
         "EMAIL_ADDRESS",
         r"(?<![\w.+%@-])[\w][\w.!\#$%&*+/=?^{|}~'-]{0,63}@(?:[\w](?:[\w-]{0,62}[\w])?\.){1,8}(?:\p{L}{2,24}|xn--[\w-]{2,59})(?![\w@])",
         0.95,
-        "@",
+        "",
+        ("@",),
     ),
     rule(
         "email_spelled",
@@ -105,7 +116,8 @@ CONTACT: Final = (
         r"\b[\w][\w.+-]{1,63}\s?(?:\(at\)|\[at\]|\{at\}|\sat\s|@)\s?[\w-]{2,63}(?:\s?(?:\(dot\)|\[dot\]|\{dot\}|\sdot\s|\.)\s?[\w-]{2,63}){0,3}\s?(?:\(dot\)|\[dot\]|\{dot\}|\sdot\s)\s?[a-z]{2,12}\b"
         r"|\b[\w][\w.+-]{1,63}\s?(?:\(at\)|\[at\]|\{at\})\s?(?:[\w-]{2,63}\.){1,3}[a-z]{2,12}\b",
         0.9,
-        "@",
+        "",
+        ("(at)", "[at]", "{at}", " dot ", "(dot)", "[dot]", "{dot}"),
     ),
     rule(
         "phone_international",
@@ -113,7 +125,7 @@ CONTACT: Final = (
         r"(?<![\w+.])(?:\+|\b00)\s?[1-9]\d{0,2}(?:[\s./-]{0,2}\(?\d{1,5}\)?){2,6}(?:\s?(?:x|ext\.?)\s?\d{1,6})?(?![\w])",
         0.8,
         "digits",
-        _long_phone,
+        check=_long_phone,
     ),
     rule(
         "phone_nanp",
@@ -121,7 +133,7 @@ CONTACT: Final = (
         r"(?<![\w+.(/-])(?:1[\s.-]{1,2})?(?:\([2-9]\d\d\)\s?|[2-9]\d\d[\s.-])\d{3}[\s.-]\d{4}(?:\s?(?:x|ext\.?)\s?\d{1,6})?(?![\w])",
         0.75,
         "digits",
-        _phone_digits,
+        check=_phone_digits,
     ),
     rule(
         "phone_national",
@@ -129,7 +141,7 @@ CONTACT: Final = (
         r"(?<![\w+.,/-])(?:\(0?\d{1,4}\)[\s-]?\d{2,5}(?:[\s-]?\d{2,5}){1,3}|0\d{1,4}[\s./-]{1,2}\d{2,8}(?:[\s.-]\d{2,5}){0,4}|1[3-9]\d{9})(?![\w])",
         0.6,
         "digits",
-        _long_phone,
+        check=_long_phone,
     ),
     rule(
         "phone_cue",
@@ -137,7 +149,8 @@ CONTACT: Final = (
         rf"(?:{cues('phone')})\w{{0,3}}[^\d\n]{{0,25}}?(?<![\w.,])(?P<v>\+?\(?\d(?:[\s().-]{{0,2}}\d){{5,14}})(?![\w])",
         0.7,
         "digits",
-        _phone_digits,
+        stems("phone"),
+        check=_phone_digits,
     ),
     rule(
         "phone_trailing_cue",
@@ -145,7 +158,7 @@ CONTACT: Final = (
         r"(?<![\w.,])(?P<v>\+?\(?\d(?:[\s().-]{0,2}\d){6,14})\s?[-:(]?\s?(?:office|fax|mobile|cell|home|work|tel)\b",
         0.7,
         "digits",
-        _phone_digits,
+        check=_phone_digits,
     ),
     rule(
         "username_cue",
@@ -153,30 +166,34 @@ CONTACT: Final = (
         rf"(?:{cues('username')})[\"']?\s?(?:[:=]{{1,2}}|\bis\b|\bes\b|\bist\b|\best\b)\s?[\"'`]?"
         r"(?P<v>@?(?=[\w.-]*[\d._])[a-z][\w.-]{2,38}\w)(?![\w@(])",
         0.76,
-        "any",
-        _is_username,
+        "",
+        stems("username"),
+        check=_is_username,
     ),
     rule(
         "handle_cue",
         "USERNAME",
         r"\b(?:twitter|instagram|insta|ig|telegram|tiktok|discord|snapchat|snap|threads|mastodon|twitch|youtube|follow|dm|handle|username)\b[^\n@]{0,24}(?<![\w@.])(?P<v>@[a-z_][\w.]{2,29})(?![\w@])",
         0.8,
-        "@",
+        "",
+        ("@",),
     ),
-    rule("handle_digits", "USERNAME", r"(?<![\w@.`\"/])(?P<v>@[a-z_]+\d{2,6})(?![\w@.(])", 0.65, "@"),
+    rule("handle_digits", "USERNAME", r"(?<![\w@.`\"/])(?P<v>@[a-z_]+\d{2,6})(?![\w@.(])", 0.65, "", ("@",)),
     rule(
         "personal_page",
         "URL",
         r"(?:https?://)?(?:www\.|[a-z]{2}\.)?(?:linkedin\.com/in|facebook\.com|fb\.com|instagram\.com|tiktok\.com/@|t\.me|vk\.com|threads\.net/@|(?:twitter|(?<![\w])x)\.com)/?@?(?!(?:share|sharer|intent|home|search|login|watch|groups|pages|hashtag|explore|i|p)\b)(?<=[/@])[\w.%-]{3,60}/?",
         0.85,
-        "url",
+        "",
+        (".com/", "t.me/", "threads.net/"),
     ),
     rule(
         "url_credentials",
         "SECRET",
         r"\b[a-z][a-z0-9+.-]{1,30}://(?P<v>[^\s:/@\"'<>]{1,100}:[^\s/@\"'<>]{1,200})@[\w.\[\]:-]+",
         0.97,
-        "url",
+        "",
+        ("://",),
     ),
 )
 """E-mail addresses, phone numbers, personal pages, URLs with credentials."""
@@ -188,7 +205,7 @@ NETWORK: Final = (
         r"(?<![\w.-])(?<!version\s)(?<!v\.)(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w]|\.\d|-\d)",
         0.85,
         "digits",
-        _is_ip,
+        check=_is_ip,
     ),
     rule(
         "ipv6",
@@ -196,7 +213,7 @@ NETWORK: Final = (
         r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])",
         0.85,
         "colons",
-        _is_ip,
+        check=_is_ip,
     ),
     rule(
         "mac",
@@ -215,7 +232,7 @@ MONEY: Final = (
         r"(?<![\w.-])(?:[2-6]\d{3}(?P<sep>[\s-]?)\d{4}(?P=sep)\d{4}(?P=sep)\d{1,7}|3[47]\d{2}[\s-]?\d{6}[\s-]?\d{5}|3[068]\d{2}[\s-]?\d{6}[\s-]?\d{4})(?![\w])",
         0.92,
         "digits",
-        checksums.luhn,
+        check=checksums.luhn,
     ),
     rule(
         # Four groups of four are a card's way of writing, though a made-up number fails the check.
@@ -231,6 +248,7 @@ MONEY: Final = (
         rf"(?:{cues('card')})[^\d\n]{{0,40}}?(?<![\w.])(?P<v>\d{{11,19}}|\d{{4}}(?:[\s-]\d{{4}}){{2}}[\s-]\d{{1,7}}|\d{{4}}[\s-]\d{{6}}[\s-]\d{{4,5}})(?![\w])",
         0.8,
         "digits",
+        stems("card"),
     ),
     rule(
         "iban",
@@ -238,7 +256,7 @@ MONEY: Final = (
         r"(?<![\w])[a-z]{2}\d{2}(?:[\s-]?[a-z0-9]{4}){2,7}(?:[\s-]?[a-z0-9]{1,3})?(?![\w])",
         0.95,
         "digits",
-        checksums.iban,
+        check=checksums.iban,
     ),
     rule(
         "bitcoin",
@@ -246,17 +264,17 @@ MONEY: Final = (
         r"(?<![\w])(?-i:[13LDA9][1-9A-HJ-NP-Za-km-z]{25,34})(?![\w])",
         0.95,
         "word",
-        checksums.base58check,
+        check=checksums.base58check,
     ),
-    rule("bech32", "CRYPTO", r"(?<![\w])(?:bc|tb|ltc)1[02-9ac-hj-np-z]{11,71}(?![\w])", 0.9, "any"),
-    rule("ethereum", "CRYPTO", r"(?<![\w])0x[0-9a-f]{40}(?![\w])", 0.9, "word"),
+    rule("bech32", "CRYPTO", r"(?<![\w])(?:bc|tb|ltc)1[02-9ac-hj-np-z]{11,71}(?![\w])", 0.9, "", ("bc1", "tb1", "ltc1")),
+    rule("ethereum", "CRYPTO", r"(?<![\w])0x[0-9a-f]{40}(?![\w])", 0.9, "word", ("0x",)),
     rule(
         "tron",
         "CRYPTO",
         r"(?<![\w])(?-i:T[1-9A-HJ-NP-Za-km-z]{33})(?![\w])",
         0.9,
         "word",
-        checksums.base58check,
+        check=checksums.base58check,
     ),
 )
 """Payment cards, bank accounts, wallets."""

@@ -12,7 +12,7 @@ from typing import Final
 
 import regex
 
-from chatlog.text.cues import cues
+from chatlog.text.cues import cues, stems
 from chatlog.text.pii_span import Span
 
 _FLAGS: Final = regex.IGNORECASE | regex.VERBOSE
@@ -47,9 +47,11 @@ _CORE: Final = regex.compile(
     | \b(?:psc|unit|cmr)[ \t]\d{{1,5}},?[ \t]+box[ \t]\d{{1,6}}
     | \b(?:uss|usns|usnv|uscgc|usnumbers)[ \t]\p{{L}}[\p{{L}}'-]*(?=\s+[fad]po\b)
     | \bthe[ ]corner[ ]of[ ](?:[\w'’.-]+[ ]){{1,6}}?and[ ](?:[\w'’-]+\.?[ ]?){{1,4}}
-    | \b(?:on|in|at|near|off)[ ]\K(?-i:\p{{Lu}}\p{{L}}+[ ](?:Street|Road|Avenue|Lane|Boulevard))\b
     """,
     _FLAGS,
+)
+_NAMED: Final = regex.compile(
+    r"\b(?:on|in|at|near|off)[ ](?P<v>\p{Lu}\p{L}+[ ](?:Street|Road|Avenue|Lane|Boulevard))\b"
 )
 _CORE_HAN: Final = regex.compile(
     r"""
@@ -108,6 +110,7 @@ _LABELLED: Final = regex.compile(
     (?P<v>[^\n"|;{{}}<>@]{{4,100}}?)(?=["|;{{}}\n]|\.\s|\.\Z|\Z)""",
     _FLAGS | regex.MULTILINE,
 )
+_NUMBERS: Final = regex.compile(r"\d+|s/n")
 _DIGIT: Final = regex.compile(r"\d")
 _STREET_WORD: Final = regex.compile(
     rf"""(?<!\p{{L}})(?:{_TYPES}|{cues("street_prefix")}|{_SECOND}|apt|suite|unit|box|fpo|apo|dpo|corner)(?!\p{{L}})
@@ -117,12 +120,12 @@ _STREET_WORD: Final = regex.compile(
 _STREETISH: Final = regex.compile(
     rf"{_STREET_WORD.pattern}|^\d{{1,6}}[ \t]+(?-i:\p{{Lu}})|(?-i:\p{{Lu}})\p{{L}}+[ \t]\d{{1,4}}\b", _FLAGS
 )
-_CUE_WORD: Final = regex.compile(rf"(?:{cues('address')}|{cues('address_label')})", _FLAGS)
+_LABEL_STEMS: Final = stems("address_label")
 _QUOTED: Final = regex.compile(r"\n[ \t]*[>?*|]")
 _BLOCK: Final = regex.compile(r"(?:[^:\s][ \t]*\n[ \t]*\n|\A)[ \t]*\Z")
 _LINE: Final = regex.compile(r"[^\n]+")
 _EDGE: Final = " \t\r\n,>?|*-"
-_BEFORE, _BEHIND = 70, 90
+_BEFORE, _BEHIND = 110, 110
 
 
 def _extended(text: str, start: int, end: int) -> tuple[int, int]:
@@ -151,10 +154,10 @@ def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _stretches(text: str, pattern: regex.Pattern[str]) -> Iterator[tuple[int, int]]:
-    """Merged stretches around the places that `pattern` finds, where an address could stand."""
+def _stretches(text: str) -> Iterator[tuple[int, int]]:
+    """Merged stretches around numbers, where an address could stand."""
     low, high = 0, -1
-    for match in pattern.finditer(text):
+    for match in _NUMBERS.finditer(text):
         start = max(0, match.start() - _BEFORE)
         if high < 0:
             low = start
@@ -202,15 +205,23 @@ def _found(text: str) -> Iterator[tuple[tuple[int, int], float, str]]:
     if not text.isascii():
         for match in _CORE_HAN.finditer(text):
             yield match.span(), 0.78, "street"
-    for low, high in _stretches(text, _STREET_WORD):
+    stretches = list(_stretches(text))
+    for low, high in stretches:
+        if _STREET_WORD.search(text, low, high) is None:
+            continue
         for match in _CORE.finditer(text, low, high):
-            if match.end() > match.start() and ("corner of" not in match[0] or _DIGIT.search(match[0])):
+            if "corner of" not in match[0] or _DIGIT.search(match[0]):
                 yield _stripped(text, *_extended(text, *match.span())), 0.78, "street"
-    if _CUE_WORD.search(text) is None:
+    if any(word in text for word in (" Street", " Road", " Avenue", " Lane", " Boulevard")):
+        for match in _NAMED.finditer(text):
+            yield match.span("v"), 0.74, "street"
+    for low, high in stretches:
+        for match in _ANNOUNCED.finditer(text, low, high):
+            if _DIGIT.search(match["v"]) and _STREETISH.search(match["v"]):
+                yield _stripped(text, *_extended(text, *match.span("v"))), 0.79, "address_cue"
+    lowered = text.lower()
+    if ":" not in text or not any(word in lowered for word in _LABEL_STEMS):
         return
-    for match in _ANNOUNCED.finditer(text):
-        if _DIGIT.search(match["v"]) and _STREETISH.search(match["v"]):
-            yield _stripped(text, *_extended(text, *match.span("v"))), 0.79, "address_cue"
     for match in _LABELLED.finditer(text):
         if _DIGIT.search(match["v"]) or _STREET_WORD.search(match["v"]):
             yield _stripped(text, *_extended(text, *match.span("v"))), 0.79, "address_label"

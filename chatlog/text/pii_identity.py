@@ -11,7 +11,7 @@ from typing import Final
 import regex
 
 from chatlog.text import checksums
-from chatlog.text.cues import cues
+from chatlog.text.cues import cues, stems
 from chatlog.text.patterns import rule
 
 _SEP: Final = r"(?:\s?(?:number|numbers|no\b\.?|nr\b\.?|num\b\.?|n[º°]\.?|\#|id\b|is\b|es\b|ist\b|est\b|:|=|-|\"|')){0,5}\s{0,3}[:=]?\s{0,2}[\"'(]?"
@@ -31,14 +31,14 @@ IDENTITY: Final = (
         r"(?<![\w.-])\d{3}([-\s])\d{2}\1\d{4}(?![\w-])",
         0.85,
         "digits",
-        checksums.us_ssn,
+        check=checksums.us_ssn,
     ),
     rule(
         "us_ssn_cue",
         "NATIONAL_ID",
         rf"\b(?:ssn|social\s?security|social_security\w*|soc\ssec|itin){_SEP}{_SPACED}",
         0.9,
-        "digits",
+        "digits", ("ssn", "social", "soc sec", "itin"),
     ),
     rule(
         "cpf",
@@ -46,7 +46,7 @@ IDENTITY: Final = (
         r"(?<![\w.-])\d{3}\.?\d{3}\.?\d{3}-\d{2}(?![\w-])",
         0.93,
         "digits",
-        checksums.cpf,
+        check=checksums.cpf,
     ),
     rule(
         "dni",
@@ -54,7 +54,7 @@ IDENTITY: Final = (
         r"(?<![\w.-])(?:\d{8}|[xyz]-?\d{7})[\s-]?[a-hj-np-tv-z](?![\w-])",
         0.9,
         "digits",
-        checksums.dni,
+        check=checksums.dni,
     ),
     rule(
         "nir",
@@ -62,7 +62,7 @@ IDENTITY: Final = (
         r"(?<![\w.-])[12]\s?\d{2}\s?(?:0[1-9]|1[0-2]|[2-9]\d)\s?(?:\d{2}|2[ab])\s?\d{3}\s?\d{3}\s?\d{2}(?![\w-])",
         0.93,
         "digits",
-        checksums.nir,
+        check=checksums.nir,
     ),
     rule(
         "cn_resident",
@@ -70,7 +70,7 @@ IDENTITY: Final = (
         r"(?<![\w.-])[1-9]\d{5}(?:19|20)\d{9}[\dx](?![\w-])",
         0.94,
         "digits",
-        checksums.resident_identity,
+        check=checksums.resident_identity,
     ),
     rule(
         "kr_rrn",
@@ -78,7 +78,7 @@ IDENTITY: Final = (
         r"(?<![\w.-])\d{6}-[1-8]\d{6}(?![\w-])",
         0.9,
         "digits",
-        checksums.resident_registration,
+        check=checksums.resident_registration,
     ),
     rule(
         "codice_fiscale",
@@ -86,7 +86,7 @@ IDENTITY: Final = (
         r"(?<![\w])[a-z]{6}\d{2}[a-ehlmprst]\d{2}[a-z]\d{3}[a-z](?![\w])",
         0.95,
         "digits",
-        checksums.codice_fiscale,
+        check=checksums.codice_fiscale,
     ),
     rule(
         "aadhaar",
@@ -94,7 +94,7 @@ IDENTITY: Final = (
         r"(?<![\w.-])[2-9]\d{3}[\s-]\d{4}[\s-]\d{4}(?![\w-]|[\s-]\d)",
         0.85,
         "digits",
-        checksums.aadhaar,
+        check=checksums.aadhaar,
     ),
     rule(
         "snils",
@@ -102,7 +102,7 @@ IDENTITY: Final = (
         r"(?<![\w.-])\d{3}-\d{3}-\d{3}[\s-]\d{2}(?![\w-])",
         0.93,
         "digits",
-        checksums.snils,
+        check=checksums.snils,
     ),
     rule(
         "uk_nino",
@@ -117,7 +117,7 @@ IDENTITY: Final = (
         "NATIONAL_ID",
         rf"(?:{cues('national_id')}){_SEP}{_CODE}",
         0.82,
-        "digits",
+        "digits", stems("national_id"),
     ),
     rule(
         "record_prefix",
@@ -132,43 +132,43 @@ IDENTITY: Final = (
         rf"\b(?:{cues('record')})\b\.?{_SEP}(?P<v>(?:[a-z]{{2,4}}-)?(?=[\w./-]{{0,6}}\d)[a-z0-9]+(?:[./-]?[a-z0-9]+){{0,4}}"
         r"(?:\s\d{2,12}){0,4})(?![\w])",
         0.84,
-        "digits",
-        lambda value: len(checksums.digits(value)) >= 4,
+        "digits", stems("record"),
+        check=lambda value: len(checksums.digits(value)) >= 4,
     ),
     rule(
         "passport",
         "PASSPORT",
         rf"(?:{cues('passport')}){_SEP}{_CODE}",
         0.85,
-        "digits",
+        "digits", stems("passport"),
     ),
     rule(
         "driver_license",
         "DRIVER_LICENSE",
         rf"\b(?:{cues('driver_license')})\b{_SEP}(?:is\s|it'?s\s|,\s)?{_CODE}",
         0.8,
-        "digits",
+        "digits", stems("driver_license"),
     ),
     rule(
         "bank_account",
         "BANK_ACCOUNT",
         rf"(?:{cues('account')}|\brouting\b){_SEP}(?P<v>\d(?:[\s-]?\d){{5,19}})(?![\w])",
         0.72,
-        "digits",
+        "digits", (*stems("account"), "routing"),
     ),
     rule(
         "iban_cue",
         "IBAN_CODE",
         r"\biban\b[^\n\d]{0,20}?\b(?P<v>[a-z]{2}\d{2}(?:[\s-]?[a-z0-9]){8,30})(?![\w])",
         0.9,
-        "digits",
+        "digits", ("iban",),
     ),
     rule(
         "birth_date",
         "DATE_OF_BIRTH",
         rf"(?:{cues('birth')})[^\d\n]{{0,20}}?(?:\n[^\d\n]{{0,6}})?(?P<v>{_DATE})",
         0.88,
-        "digits",
+        "digits", stems("birth"),
     ),
 )
 """National identifiers, records, passports, licences, accounts, dates of birth."""

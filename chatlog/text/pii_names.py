@@ -7,7 +7,7 @@ from typing import Final
 
 import regex
 
-from chatlog.text.cues import cues
+from chatlog.text.cues import cues, stems
 from chatlog.text.pii_gazetteer import FAMILY, NOT_NAMES, is_family, is_given
 from chatlog.text.pii_span import Span
 
@@ -62,12 +62,18 @@ _CASELESS: Final = regex.compile(
     r"|(?:שמי|קוראים\sלי|השם\sשלי\s(?:הוא)?)\s(?P<v>\p{Hebrew}+(?:\s\p{Hebrew}+)?)(?=[\s,.]|\Z)"
 )
 
+_VERBS: Final = (
+    ("live", "shout", "whisper", "given", "told me", "asked me", "said", "replied", "writing", "is a ", "spent", "born")
+    + ("and i ", "says", "asked", "told", "here's", "heres", ':"', ': "', ":\\", ": \\", ":“", ": “")
+)
+"""Literals of which `_SPOKEN` needs one."""
+
 PATTERNS: Final = (
-    ("name_cue", _CUED, 0.84),
-    ("name_title", _TITLED, 0.8),
-    ("name_label", _LABELLED, 0.82),
-    ("name_cue", _LOWERCASE, 0.7),
-    ("name_verb", _SPOKEN, 0.7),
+    ("name_cue", _CUED, 0.84, stems("name")),
+    ("name_title", _TITLED, 0.8, stems("title")),
+    ("name_label", _LABELLED, 0.82, (":", "=", "：")),
+    ("name_cue", _LOWERCASE, 0.7, ("name", "mr. ", "mrs. ", "ms. ", "dr. ", "prof. ")),
+    ("name_verb", _SPOKEN, 0.7, _VERBS),
 )
 
 _WORD: Final = regex.compile(r"[^\s]+")
@@ -130,7 +136,10 @@ def _announced(text: str, start: int, end: int) -> bool:
 
 def find_names(text: str) -> Iterator[Span]:
     """The names in `text` that a cue, a title, a label or a verb of speech announces."""
-    for recognizer, pattern, score in PATTERNS:
+    low = text.lower()
+    for recognizer, pattern, score, words in PATTERNS:
+        if words and not any(word in low for word in words):
+            continue
         for match in pattern.finditer(text):
             bounds = trim_name(text, *match.span("v"))
             if bounds is not None and (recognizer != "name_label" or _announced(text, *bounds)):

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from typing import Final
 
-from chatlog.text.cues import cues
+from chatlog.text.cues import cues, stems
 from chatlog.text.patterns import Rule, rule
 
 _PLACEHOLDERS: Final = frozenset(
@@ -42,32 +42,34 @@ def _is_random(value: str) -> bool:
     return entropy(value) >= 3.2 and any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
 
 
-def _key(name: str, pattern: str, score: float = 0.97) -> Rule:
-    return rule(name, "SECRET", rf"(?<![\w-])(?-i:{pattern})(?![\w-])", score, "any")
+def _key(name: str, pattern: str, *prefixes: str) -> Rule:
+    words = tuple(prefix.lower() for prefix in prefixes)
+    return rule(name, "SECRET", rf"(?<![\w-])(?-i:{pattern})(?![\w-])", 0.97, "" if words else "word", words)
 
 
 SECRETS: Final = (
-    _key("aws_key_id", r"(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{16}"),
-    _key("github_token", r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}"),
-    _key("gitlab_token", r"glpat-[A-Za-z0-9_-]{20,}"),
-    _key("openai_key", r"sk-(?:proj-|svcacct-|admin-|ant-(?:api\d\d-)?|or-v1-)?[A-Za-z0-9_-]{20,200}"),
-    _key("slack_token", r"xox[abeoprs]-[A-Za-z0-9-]{10,250}|xapp-\d-[A-Za-z0-9-]{10,250}"),
-    _key("google_key", r"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}"),
-    _key("stripe_key", r"(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{10,247}|whsec_[A-Za-z0-9]{20,}"),
-    _key("huggingface_token", r"hf_[A-Za-z0-9]{30,}"),
-    _key("npm_token", r"npm_[A-Za-z0-9]{36}"),
-    _key("pypi_token", r"pypi-[A-Za-z0-9_-]{50,}"),
-    _key("sendgrid_key", r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}"),
+    _key("aws_key_id", r"(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{16}", "AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ANPA"),
+    _key("github_token", r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    _key("gitlab_token", r"glpat-[A-Za-z0-9_-]{20,}", "glpat-"),
+    _key("openai_key", r"sk-(?:proj-|svcacct-|admin-|ant-(?:api\d\d-)?|or-v1-)?[A-Za-z0-9_-]{20,200}", "sk-"),
+    _key("slack_token", r"xox[abeoprs]-[A-Za-z0-9-]{10,250}|xapp-\d-[A-Za-z0-9-]{10,250}", "xox", "xapp-"),
+    _key("google_key", r"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}", "AIza", "ya29.", "GOCSPX-"),
+    _key("stripe_key", r"(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{10,247}|whsec_[A-Za-z0-9]{20,}", "_live_", "_test_", "whsec_"),
+    _key("huggingface_token", r"hf_[A-Za-z0-9]{30,}", "hf_"),
+    _key("npm_token", r"npm_[A-Za-z0-9]{36}", "npm_"),
+    _key("pypi_token", r"pypi-[A-Za-z0-9_-]{50,}", "pypi-"),
+    _key("sendgrid_key", r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}", "SG."),
     _key("twilio_key", r"(?:SK|AC)[0-9a-f]{32}"),
-    _key("telegram_token", r"\d{8,10}:AA[A-Za-z0-9_-]{33}"),
+    _key("telegram_token", r"\d{8,10}:AA[A-Za-z0-9_-]{33}", ":AA"),
     _key("discord_token", r"[MNO][A-Za-z\d_-]{23,25}\.[A-Za-z\d_-]{6}\.[A-Za-z\d_-]{27,38}"),
-    _key("jwt", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+    _key("jwt", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}", "eyJ"),
     rule(
         "private_key",
         "SECRET",
         r"-----BEGIN\s(?:[A-Z0-9]+\s){0,3}PRIVATE\sKEY(?:\sBLOCK)?-----[A-Za-z0-9+/=\s:,.()\\-]{20,20000}?(?:-----END\s[A-Z0-9\s]{0,40}-----|\Z)",
         0.99,
-        "any",
+        "",
+        ("-----begin",),
     ),
     rule(
         "password_cue",
@@ -75,7 +77,8 @@ SECRETS: Final = (
         rf"(?:{cues('password')})(?:\s(?:is|was|ist|est|es|é|è|jest)\b|[\"']?\s?[:=：]{{1,2}}>?|は|是|为)\s{{0,2}}"
         r"(?P<v>\"[^\"\s]{4,64}\"|'[^'\s]{4,64}'|[^\s\"',;]{4,64}(?<![.,!?;:)\]]))",
         0.85,
-        "any",
+        "",
+        stems("password"),
         _is_password,
     ),
     rule(
@@ -84,7 +87,8 @@ SECRETS: Final = (
         r"\b[\w-]{0,20}(?:api[\s_-]?key|secret(?:[\s_-]?key)?|access[\s_-]?key|auth[\s_-]?token|access[\s_-]?token|authentication[\s_-]token|client[\s_-]?secret|private[\s_-]?key|bearer|token|session[\s_-]?id)\b"
         r"[\"']?(?:\s?(?:is|was|[:=]{1,2}>?|,))?\s{0,2}[\"'`]?(?P<v>[\w+/=.~-]{16,512})",
         0.86,
-        "any",
+        "",
+        ("key", "token", "secret", "bearer", "session"),
         _is_random,
     ),
     rule(
@@ -92,7 +96,8 @@ SECRETS: Final = (
         "SECRET",
         r"\b(?:AccountKey|SharedAccessKey|Password|Pwd|sig)=(?P<v>[^;\s\"'&]{6,200})(?=[;\"'&\s]|\Z)",
         0.9,
-        "any",
+        "",
+        ("key=", "password=", "pwd=", "sig="),
         _is_password,
     ),
 )
