@@ -16,6 +16,12 @@ from chatlog.text.pii_span import Span, resolve
 from chatlog.text.view import view
 from chatlog.text.windows import windows
 
+Bounds = tuple[int, int, float]
+"""Start and end in a sentence, and the score."""
+
+_MODEL_SCORE: Final = 0.75
+"""The model's spans lose to cues and titles, whose ends are surer."""
+
 _NAME_LIKE: Final = regex.compile(r"\p{Lu}|[\p{Han}\p{Hangul}\p{Katakana}]")
 _NEVER: Final = regex.compile(r"[\d@/\\<>{}=_#*|\[\]()]|https?:")
 
@@ -30,8 +36,12 @@ class PiiDetector:
     def __init__(self, names_model: str) -> None:
         self._persons = PersonRecognizer(names_model) if names_model else None
 
-    def detect(self, texts: Sequence[str]) -> list[list[Span]]:
-        """For each text the spans found in it, without overlaps, by position."""
+    def detect(self, texts: Sequence[str], known: dict[str, list[Bounds]] | None = None) -> list[list[Span]]:
+        """For each text the spans found in it, without overlaps, by position.
+
+        `known` remembers what the names model said of a sentence, from one call to the next; without
+        it nothing is remembered.
+        """
         found = []
         for text in texts:
             plain = view(text)
@@ -43,24 +53,27 @@ class PiiDetector:
                     spans.append(Span(start, end, span.type, span.score, span.recognizer))
             found.append(spans)
         if self._persons is not None:
-            self._add_persons(self._persons, texts, found)
+            self._add_persons(self._persons, texts, found, {} if known is None else known)
         return [resolve(spans) for spans in found]
 
-    def _add_persons(self, model: PersonRecognizer, texts: Sequence[str], found: list[list[Span]]) -> None:
-        where: dict[str, list[tuple[int, int]]] = {}
-        for position, text in enumerate(texts):
-            for offset, piece in windows(text):
-                where.setdefault(piece, []).append((position, offset))
-        pieces = list(where)
-        for piece, persons in zip(pieces, model.persons(pieces), strict=True):
-            for start, end, score in persons:
-                trimmed = _trim(piece, start, end)
-                if trimmed is None:
-                    continue
-                for position, offset in where[piece]:
-                    a, b = offset + trimmed[0], offset + trimmed[1]
-                    if not touches(placeholders(texts[position]), a, b):
-                        found[position].append(Span(a, b, "PERSON", min(score, 0.75), "spacy"))
+    def _add_persons(
+        self,
+        model: PersonRecognizer,
+        texts: Sequence[str],
+        found: list[list[Span]],
+        known: dict[str, list[Bounds]],
+    ) -> None:
+        pieces = [list(windows(text)) for text in texts]
+        fresh = list(dict.fromkeys(piece for each in pieces for _, piece in each if piece not in known))
+        for piece, persons in zip(fresh, model.persons(fresh), strict=True):
+            trimmed = ((_trim(piece, start, end), score) for start, end, score in persons)
+            known[piece] = [(*bounds, score) for bounds, score in trimmed if bounds is not None]
+        for text, each, spans in zip(texts, pieces, found, strict=True):
+            holes = placeholders(text)
+            for offset, piece in each:
+                for start, end, score in known[piece]:
+                    if not touches(holes, offset + start, offset + end):
+                        spans.append(Span(offset + start, offset + end, "PERSON", min(score, _MODEL_SCORE), "spacy"))
 
 
 def _trim(piece: str, start: int, end: int) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from chatlog.errors import MissingExtra
-from chatlog.models.pii import PiiDetector
+from chatlog.models.pii import Bounds, PiiDetector
 from chatlog.models.weights import check_name
 from chatlog.schema import MESSAGES, PII_SPAN
 from chatlog.stage import BatchFn, Config, Stage
@@ -128,16 +128,17 @@ class Redactor:
     def __init__(self, config: RedactConfig, detector: PiiDetector) -> None:
         self._config = config
         self._detector = detector
-        self._replaced = {
-            name.upper() for name in type(config).model_fields if getattr(config, name) == "replace"
-        }
+        self._replaced = {name.upper() for name in type(config).model_fields if getattr(config, name) == "replace"}
 
     def redact(self, conversations: Sequence[_Conversation]) -> None:
         """Redacts in place until detection finds nothing more, which is what makes redaction idempotent."""
         active = list(conversations)
+        found: dict[str, list[Span]] = {}
+        persons: dict[str, list[Bounds]] = {}
         for _ in range(_ROUNDS):
-            distinct = list(dict.fromkeys(rewrite.text for c in active for rewrite in c.rewrites))
-            found = dict(zip(distinct, self._detector.detect(distinct), strict=True))
+            texts = dict.fromkeys(rewrite.text for c in active for rewrite in c.rewrites)
+            fresh = [text for text in texts if text not in found]
+            found.update(zip(fresh, self._detector.detect(fresh, persons), strict=True))
             active = [c for c in active if self._apply(c, [found[r.text] for r in c.rewrites])]
             if not active:
                 break
@@ -153,9 +154,7 @@ class Redactor:
                 if span.type == "PERSON"
             }
             if names:
-                for text, spans, mentions in zip(
-                    texts, wanted, find_mentions(texts, sorted(names)), strict=True
-                ):
+                for text, spans, mentions in zip(texts, wanted, find_mentions(texts, sorted(names)), strict=True):
                     holes = placeholders(text)
                     spans += [span for span in mentions if not touches(holes, span.start, span.end)]
         changed = False
@@ -164,9 +163,7 @@ class Redactor:
                 changed |= rewrite.replace(
                     join_names(rewrite.text, resolve(spans)),
                     lambda span, value: (
-                        conversation.numbering.placeholder(span.type, value)
-                        if span.type in self._replaced
-                        else None
+                        conversation.numbering.placeholder(span.type, value) if span.type in self._replaced else None
                     ),
                 )
         conversation.changed |= changed
@@ -193,9 +190,7 @@ def _open_rows(table: pa.Table) -> tuple[list[Any], list[str | None], list[_Conv
     return messages, systems, conversations
 
 
-def _close_rows(
-    messages: list[Any], systems: list[str | None], conversations: Sequence[_Conversation]
-) -> pa.Table:
+def _close_rows(messages: list[Any], systems: list[str | None], conversations: Sequence[_Conversation]) -> pa.Table:
     pii = []
     for row, conversation in enumerate(conversations):
         spans = []
@@ -204,9 +199,7 @@ def _close_rows(
                 systems[row] = rewrite.text
             else:
                 messages[row][index]["content"] = rewrite.text
-            ordered = sorted(
-                zip(rewrite.spans, rewrite.placeholders, strict=True), key=lambda pair: pair[0].start
-            )
+            ordered = sorted(zip(rewrite.spans, rewrite.placeholders, strict=True), key=lambda pair: pair[0].start)
             spans += [
                 {
                     "message": index,

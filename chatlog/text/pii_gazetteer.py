@@ -9,7 +9,7 @@ from typing import Final
 import regex
 
 from chatlog.text.pii_span import Span
-from chatlog.text.windows import leaning
+from chatlog.text.english import leaning
 
 
 def _words(*names: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""The pieces of a text that a named-entity recogniser is given: lines of prose where a name could be."""
+"""The pieces of a text that a named-entity recogniser is given: English sentences where a name could be."""
 
 from __future__ import annotations
 
@@ -7,56 +7,55 @@ from typing import Final
 
 import regex
 
+from chatlog.text.english import leaning
+from chatlog.text.pii_gazetteer import NOT_NAMES, is_family, is_given
 from chatlog.text.prose import outside_code
 
 _LINE: Final = regex.compile(r"[^\n\r]+")
-_SENTENCE_END: Final = regex.compile(r"[.!?][\"')\]]*\s+")
-_CAPITALISED: Final = regex.compile(r"(?<!\p{L})\p{Lu}\p{L}*\p{Ll}")
-_WORD: Final = regex.compile(r"(?<!\p{L})\p{Ll}+(?!\p{L})")
-_MATHS_OR_TABLE: Final = regex.compile(r"^\s*[|$\\]|\\(?:begin|end|frac|sum|int)\b|\|.*\|.*\|")
-
-WINDOW: Final = 1000
-"""Characters of a line beyond which it is cut at a sentence's end."""
-
-_ENGLISH: Final = frozenset(
-    "the and of is to with for that you it he she my has have had are by this your his from what who please can was were "
-    "will would not be been their they we our there which when at about into how do does did if its".split()
+_SENTENCE: Final = regex.compile(
+    r"(?:[^.!?]|[.!?](?!\s)|(?<=(?<!\p{L})(?:\p{L}|Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|vs|Hon|Rev|Gen|Col|Lt|Capt|Sgt|No))\.)++[.!?]*[\s\"')\]]*"
 )
-_OTHER: Final = frozenset(
-    "der die das und ist nicht ein eine ich mit den dem von für auf les est une des je vous pour dans qui pas el los las y que "
-    "por con una para su del al se il di che è per non gli sono uma não os com em dos het een van dat niet zijn voor och att "
-    "det som på är ikke jeg ved og w nie na się jest z że ve bir bu için da ja že si mi ne yang dan ini itu dengan untuk".split()
-)
+_CAPITALISED: Final = regex.compile(r"(?<![\p{L}\d'’_-])\p{Lu}(?:['’]\p{Lu})?\p{L}*\p{Ll}[\p{L}'’-]*")
+_FORMAL: Final = regex.compile(r"^\s*[|$\\]|\\(?:begin|end|frac|sum|int)\b|\|.*\|.*\|")
+"""Lines of tables and formulas."""
+
+LONGEST: Final = 1000
+"""Characters of a sentence beyond which it is cut."""
 
 
 def windows(text: str) -> Iterator[tuple[int, str]]:
-    """The `(offset, piece)` of lines outside code, tables and formulas that hold a capitalised word.
+    """The `(offset, sentence)` of sentences outside code, tables and formulas where a name could stand.
 
     Lines in another language than English are left out: the model knows English alone, and takes
-    every German noun for a person.
+    every German noun for a person. A sentence without a capitalised word that could be a name is
+    left out too, which spares most of a chat's sentences.
     """
-    english_text = leaning(text) >= 0
+    tilt = 0 if _CAPITALISED.search(text) is None else leaning(text)
+    if tilt < 0:
+        return
     for start, end in outside_code(text):
         for line in _LINE.finditer(text, start, end):
-            if not _CAPITALISED.search(line[0]) or _MATHS_OR_TABLE.search(line[0]):
+            if _CAPITALISED.search(line[0]) is None or _FORMAL.search(line[0]) or leaning(line[0]) < 0:
                 continue
-            tilt = leaning(line[0])
-            if tilt < 0 or (tilt == 0 and not english_text):
-                continue
-            yield from _cut(line.start(), line[0])
+            for sentence in _SENTENCE.finditer(line[0]):
+                if _could_name(sentence[0]):
+                    yield from _cut(line.start() + sentence.start(), sentence[0].rstrip())
 
 
-def _cut(offset: int, line: str) -> Iterator[tuple[int, str]]:
-    start = 0
-    while len(line) - start > WINDOW:
-        ends = [match.end() for match in _SENTENCE_END.finditer(line, start + WINDOW // 2, start + WINDOW)]
-        end = ends[-1] if ends else start + WINDOW
-        yield offset + start, line[start:end]
-        start = end
-    yield offset + start, line[start:]
+def _could_name(sentence: str) -> bool:
+    """Whether a capitalised word stands elsewhere than at the beginning, or one there is in a list of names."""
+    begin = True
+    for match in _CAPITALISED.finditer(sentence):
+        word = match[0].lower().removesuffix("'s").removesuffix("’s")
+        initial = begin and not sentence[: match.start()].strip(" \"'“”‘’([*#>-–—•0123456789.")
+        begin = False
+        if word in NOT_NAMES and word not in ("i",):
+            continue
+        if not initial or is_given(word) or is_family(word):
+            return True
+    return False
 
 
-def leaning(text: str) -> int:
-    """Above zero where the function words are English, below where they are another language's."""
-    words = _WORD.findall(text)
-    return sum(word in _ENGLISH for word in words) - sum(word in _OTHER for word in words)
+def _cut(offset: int, sentence: str) -> Iterator[tuple[int, str]]:
+    for start in range(0, len(sentence), LONGEST):
+        yield offset + start, sentence[start : start + LONGEST]
