@@ -28,7 +28,7 @@ class PolicyGuard:
     name = "policy"
     context = True
     choices: tuple[str, ...] = (NONE, *CATEGORIES)
-    max_tokens = 12
+    max_tokens = 24  # the longest name has 22 characters, and a tokenizer may know no longer token
 
     def __init__(self, policy: str) -> None:
         self._policy = policy

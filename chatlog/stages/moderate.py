@@ -81,6 +81,9 @@ class ModerateConfig(Config):
     gpu_memory: float = Field(default=0.9, gt=0, le=1)
     """vllm: share of the GPU's memory that it may take."""
 
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """vllm: type of weights and activations; auto is the weights' own, and bfloat16 where those are float32."""
+
     eager: bool = False
     """vllm: no CUDA graphs; a quicker start and slower steps."""
 
@@ -238,6 +241,7 @@ def open_engine(config: ModerateConfig) -> Iterator[Engine]:
             max_characters=config.max_characters,
             max_model_len=config.max_model_len,
             gpu_memory=config.gpu_memory,
+            dtype=config.dtype,
             eager=config.eager,
         ) as engine:
             yield engine

@@ -16,6 +16,9 @@ from chatlog.models.weights import locate
 LOGPROBS: Final = 20
 """Alternatives asked for at each token: vLLM's default limit."""
 
+_SHORTEST: Final = 50
+"""Characters below which a cut message is no message any more."""
+
 
 def check_vllm() -> None:
     """Nothing, when vLLM is installed.
@@ -42,12 +45,11 @@ class VllmEngine:
         """One judgment a conversation, in order."""
         if not conversations:
             return []
-        pieces = [shown(conversation, self._limit) for conversation in conversations]
         if isinstance(self._guard, SequenceClassifier):
-            return self._classify(self._guard, pieces)
-        return self._generate(pieces)
+            return self._classify(self._guard, [shown(conversation, self._limit) for conversation in conversations])
+        return self._generate(conversations)
 
-    def _generate(self, pieces: Sequence[tuple[list[Message], dict[str, object]]]) -> list[Judgment]:
+    def _generate(self, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
         from vllm import SamplingParams
         from vllm.sampling_params import StructuredOutputsParams
 
@@ -55,16 +57,30 @@ class VllmEngine:
         sampling = SamplingParams(
             temperature=0, max_tokens=self._guard.max_tokens, logprobs=LOGPROBS, structured_outputs=structured
         )
-        prompts = [self._tokens(self._guard.prompt(messages, len(messages) - 1)) for messages, _ in pieces]
+        prompts = [self._fitting(conversation) for conversation in conversations]
         found: list[Judgment] = [failed("prompt too long")] * len(prompts)
-        # Never truncated in silence: a prompt that does not fit is an error, with its length in reach of a setting.
-        fitting = [place for place, tokens in enumerate(prompts) if len(tokens) <= self._room]
+        fitting = [(place, prompt) for place, prompt in enumerate(prompts) if prompt is not None]
+        if not fitting:
+            return found
         outputs = self._llm.generate(
-            [{"prompt_token_ids": prompts[place]} for place in fitting], sampling, use_tqdm=False
+            [{"prompt_token_ids": tokens} for _, (tokens, _) in fitting], sampling, use_tqdm=False
         )
-        for place, output in zip(fitting, outputs, strict=True):
-            found[place] = self._judgment(output.outputs[0], pieces[place][1])
+        for (place, (_, native)), output in zip(fitting, outputs, strict=True):
+            found[place] = self._judgment(output.outputs[0], native)
         return found
+
+    def _fitting(self, conversation: Sequence[Message]) -> tuple[list[int], dict[str, object]] | None:
+        """A prompt within the model's length, and what was cut for it; None when not even a short one fits."""
+        limit = self._limit
+        while limit >= _SHORTEST:
+            messages, native = shown(conversation, limit)
+            tokens = self._tokens(self._guard.prompt(messages, len(messages) - 1))
+            if len(tokens) <= self._room:
+                return tokens, native
+            # The message, not the guard's instructions, has to give way: never the engine's own truncation.
+            longest = min(limit, max(len(message.content) for message in messages))
+            limit = int(longest * min(0.9, self._room / len(tokens)))
+        return None
 
     def _tokens(self, prompt: Any) -> list[int]:
         if isinstance(prompt, str):
@@ -88,12 +104,11 @@ class VllmEngine:
         encoded, natives = [], []
         for messages, native in pieces:
             # Text of users must not become a special token of the classifier.
-            inner = self._tokenizer.encode(messages[-1].content, add_special_tokens=False, split_special_tokens=True)
-            whole = self._tokenizer.build_inputs_with_special_tokens(inner)
-            room = self._room - (len(whole) - len(inner))
-            if len(inner) > room:
-                native = {**native, "cut_tokens": len(inner) - room}
-                whole = self._tokenizer.build_inputs_with_special_tokens(inner[:room])
+            given = {"text": messages[-1].content, "split_special_tokens": True}
+            whole = self._tokenizer(**given)["input_ids"]
+            if len(whole) > self._room:
+                native = {**native, "cut_tokens": len(whole) - self._room}
+                whole = self._tokenizer(**given, truncation=True, max_length=self._room)["input_ids"]
             encoded.append({"prompt_token_ids": list(whole)})
             natives.append(native)
         labels = self._llm.llm_engine.model_config.hf_config.id2label
@@ -115,6 +130,7 @@ def open_vllm(
     max_characters: int,
     max_model_len: int,
     gpu_memory: float,
+    dtype: str,
     eager: bool,
 ) -> Iterator[VllmEngine]:
     """The engine with its weights loaded.
@@ -126,6 +142,7 @@ def open_vllm(
         max_characters: of a message, and of its context, that the guard is shown.
         max_model_len: tokens of prompt and answer together.
         gpu_memory: share of the GPU's memory.
+        dtype: of weights and activations; auto is the weights' own, and bfloat16 for float32.
         eager: no CUDA graphs.
 
     Raises:
@@ -139,6 +156,7 @@ def open_vllm(
         "model": str(locate(model)),
         "max_model_len": max_model_len,
         "gpu_memory_utilization": gpu_memory,
+        "dtype": dtype,
         "enforce_eager": eager,
         "trust_remote_code": False,
         "seed": 0,
