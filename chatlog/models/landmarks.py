@@ -29,7 +29,7 @@ class Map:
     """A fitted map.
 
     Attributes:
-        landmarks: `(m, dim) float32`, the points that were laid out.
+        landmarks: `(m, dim) float32` of unit length, the points that were laid out.
         places: `(m, 2) float32`, where; the largest coordinate is 1 or -1.
     """
 
@@ -43,6 +43,7 @@ class Map:
         out = np.zeros((len(vectors), 2), dtype=np.float32)
         if not len(self.landmarks):
             return out
+        vectors = _unit(vectors)
         near = min(_NEIGHBOURS, len(self.landmarks))
         with threadpool_limits(1):
             for start in range(0, len(vectors), _CHUNK):
@@ -56,22 +57,29 @@ class Map:
 
 
 def fit_map(vectors: Matrix, seed: int) -> Map:
-    """A map fitted on `vectors`, `(n, dim) float32` of unit length; on LANDMARKS of them at most.
+    """A map fitted on `vectors`, `(n, dim) float32`; on LANDMARKS of them at most.
 
     Raises:
         MissingExtra: scikit-learn is not installed.
     """
     from threadpoolctl import threadpool_limits
 
-    distinct = np.unique(vectors, axis=0)
+    distinct = np.unique(_unit(vectors), axis=0)
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(len(distinct), min(LANDMARKS, len(distinct)), replace=False))
     landmarks: Matrix = np.ascontiguousarray(distinct[chosen])
     with threadpool_limits(1):
         places = _lay_out(landmarks, seed)
-    places = places - places.mean(axis=0, keepdims=True) if len(places) else places
-    scale = np.abs(places).max(initial=0)
-    return Map(landmarks, (places / scale if scale else places).astype(np.float32))
+    if len(places):
+        places = places - places.mean(axis=0, keepdims=True)
+    scale = float(np.abs(places).max(initial=0)) or 1.0
+    return Map(landmarks, (places / scale).astype(np.float32))
+
+
+def _unit(vectors: Matrix) -> Matrix:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Matrix = (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
+    return scaled
 
 
 def _lay_out(vectors: Matrix, seed: int) -> Matrix:

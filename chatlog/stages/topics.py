@@ -14,9 +14,12 @@ from pydantic import Field
 from chatlog.models.clusters import Clusters, fit_clusters
 from chatlog.models.embedders import DIMENSIONS, EMBEDDING
 from chatlog.models.landmarks import Map, fit_map
+from chatlog.models.language_means import UNSURE, LanguageMeans, fit_language_means
+from chatlog.models.lid import LanguageIdentifier
 from chatlog.schema import KEY, MESSAGES
 from chatlog.stage import Config, GlobalStage, ReadShard
 from chatlog.text.keywords import TermCounts
+from chatlog.text.prose import prose
 
 
 class TopicsConfig(Config):
@@ -30,6 +33,10 @@ class TopicsConfig(Config):
 
     sample: int = Field(default=50_000, ge=100, le=1_000_000)
     """Conversations that the topics are learned from, drawn by a hash of their key; all are assigned."""
+
+    language_neutral: bool = True
+    """Take the mean of each language with 30 conversations and more out of the embeddings, so that topics are
+    not languages. An embedder that was trained on many languages may need it less."""
 
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Of the sample, of k-means and of the map."""
@@ -54,7 +61,7 @@ _READS: Final = pa.schema([pa.field("embedding", EMBEDDING), pa.field("messages"
 _WRITES: Final = pa.schema(
     [
         pa.field("topic_id", pa.int32()),  # 0 is the largest in the sample
-        pa.field("topic_distance", pa.float32()),  # Euclidean, to the topic's centre
+        pa.field("topic_distance", pa.float32()),  # Euclidean, to the topic's centre, less the language
         pa.field("topic_x", pa.float32()),  # of the map, -1 to 1
         pa.field("topic_y", pa.float32()),
     ]
@@ -71,9 +78,15 @@ TOPICS_TABLE: Final = pa.schema(
     ]
 )
 
+LANGUAGE_MODEL: Final = "lid.176.ftz"
+"""By which the language of a question is told; carried by a package, as in the stage `language`."""
+
 _LABEL_WORDS: Final = 3
 _MEDOIDS: Final = 5
 _TEXT_SAMPLE: Final = 2000
+_LANGUAGE_SAMPLE: Final = 500
+_LANGUAGE_SCORE: Final = 0.8
+_LANGUAGE_LETTERS: Final = 12
 
 Rows = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float32]
@@ -87,13 +100,34 @@ def run_topics(config: TopicsConfig, readers: Sequence[ReadShard]) -> Generator[
     Raises:
         MissingExtra: scikit-learn is not installed.
     """
-    rows, vectors = _draw(config, readers)
+    codes_of = _Languages(config)
+    rows, vectors, codes = _draw(config, readers, codes_of)
+    means = fit_language_means(vectors, codes)
+    vectors = means.remove(vectors, codes)
     clusters = fit_clusters(vectors, config.k, config.max_topics, config.seed)
     plane = fit_map(vectors, config.seed)
     about = _Topics(config, rows, len(clusters.centres))
     for read in readers:
-        yield _assign(read(), clusters, plane, about)
+        yield _assign(read(), codes_of, means, clusters, plane, about)
     return {"topics": about.table()}
+
+
+class _Languages:
+    """The language of each question, by its own text alone; one code for all where the config says so."""
+
+    def __init__(self, config: TopicsConfig) -> None:
+        self._identifier = LanguageIdentifier(LANGUAGE_MODEL) if config.language_neutral else None
+
+    def of(self, messages: pa.ChunkedArray, indices: Sequence[int]) -> list[str]:
+        """The codes of the rows at `indices`; scripts and regions of one language are one."""
+        if self._identifier is None:
+            return [UNSURE] * len(indices)
+        found = []
+        for index in indices:
+            guess = self._identifier.guess(prose(_question(messages[index].as_py()), _LANGUAGE_SAMPLE))
+            sure = guess.score >= _LANGUAGE_SCORE and guess.weight >= _LANGUAGE_LETTERS
+            found.append(guess.code.split("-")[0] if sure else UNSURE)
+        return found
 
 
 def _vectors(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.bool_], Matrix]:
@@ -106,25 +140,30 @@ def _vectors(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.bool_], Matrix]:
     return there, flat.reshape(-1, DIMENSIONS).astype(np.float32)
 
 
-def _draw(config: TopicsConfig, readers: Sequence[ReadShard]) -> tuple[Rows, Matrix]:
-    """The keys and vectors of the sample, in the order of their keys.
+def _draw(config: TopicsConfig, readers: Sequence[ReadShard], codes_of: _Languages) -> tuple[Rows, Matrix, list[str]]:
+    """The keys, vectors and languages of the sample, in the order of their keys.
 
     A row's chance is a hash of its key: the same rows are drawn whatever the shards' order.
     """
     kept_ticket = np.zeros(0, dtype=np.uint64)
     kept_row = np.zeros(0, dtype=np.int64)
     kept = np.zeros((0, DIMENSIONS), dtype=np.float16)
+    codes: dict[int, str] = {}
     for read in readers:
         table = read()
         there, vectors = _vectors(table.column("embedding"))
-        row = np.asarray(table.column(KEY.name), dtype=np.int64)[there]
-        ticket = np.concatenate([kept_ticket, _tickets(row, config.seed)])
-        row = np.concatenate([kept_row, row])
+        keys = np.asarray(table.column(KEY.name), dtype=np.int64)
+        ticket = np.concatenate([kept_ticket, _tickets(keys[there], config.seed)])
+        row = np.concatenate([kept_row, keys[there]])
         stacked = np.concatenate([kept, vectors.astype(np.float16)])
         best = np.lexsort((row, ticket))[: config.sample]
+        # Only what enters the sample is read.
+        new = np.flatnonzero(there)[best[best >= len(kept_row)] - len(kept_row)]
         kept_ticket, kept_row, kept = ticket[best], row[best], stacked[best]
+        codes |= zip(keys[new].tolist(), codes_of.of(table.column("messages"), new.tolist()), strict=True)
+        codes = {key: codes[key] for key in kept_row.tolist()}
     order = np.argsort(kept_row)
-    return kept_row[order], kept[order].astype(np.float32)
+    return kept_row[order], kept[order].astype(np.float32), [codes[key] for key in kept_row[order].tolist()]
 
 
 def _tickets(rows: Rows, seed: int) -> npt.NDArray[np.uint64]:
@@ -135,8 +174,11 @@ def _tickets(rows: Rows, seed: int) -> npt.NDArray[np.uint64]:
     return x ^ (x >> np.uint64(31))
 
 
-def _assign(table: pa.Table, clusters: Clusters, plane: Map, about: _Topics) -> pa.Table:
+def _assign(
+    table: pa.Table, codes_of: _Languages, means: LanguageMeans, clusters: Clusters, plane: Map, about: _Topics
+) -> pa.Table:
     there, vectors = _vectors(table.column("embedding"))
+    vectors = means.remove(vectors, codes_of.of(table.column("messages"), np.flatnonzero(there).tolist()))
     nearest, distance = clusters.assign(vectors) if len(clusters.centres) else (None, None)
     topic = np.zeros(len(there), dtype=np.int32)
     numbers = np.zeros((len(there), 3), dtype=np.float32)

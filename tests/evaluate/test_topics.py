@@ -39,8 +39,9 @@ def test_a_set_without_labels_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "nmi", "ari"),
-    # Measured 0.779 and 0.496, 0.902 and 0.711, 0.413 and 0.232; the floors leave room for another BLAS.
-    [("banking77", 0.76, 0.46), ("clinc150", 0.88, 0.67), ("sib200_en", 0.35, 0.17)],
+    # Measured 0.780 and 0.496, 0.902 and 0.711, 0.413 and 0.232, 0.108 and 0.044; the floors leave room for another
+    # BLAS. The embedder knows English alone: in ten languages the floor only tells that topics are not languages.
+    [("banking77", 0.76, 0.46), ("clinc150", 0.88, 0.67), ("sib200_en", 0.35, 0.17), ("sib200_10lang", 0.06, 0.01)],
 )
 def test_agreement_with_gold_labels(name: str, nmi: float, ari: float) -> None:
     path = SETS / f"{name}.jsonl.gz"
