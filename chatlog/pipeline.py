@@ -2,58 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chatlog.errors import ConfigError
 from chatlog.schema import KEY, ROWS
+from chatlog.settings import ReleaseSpec, ShardLimits, SourceSpec, like, valid
 from chatlog.stage import AnyStage, Config
 
 INGEST = "ingest"
-Model = TypeVar("Model", bound=BaseModel)
-
-
-class ShardLimits(Config):
-    """How ingest cuts its sources; part of every shard's identity."""
-
-    shard_rows: int = Field(20_000, ge=1, le=1_000_000)
-    """Rows of a shard at most; a record that tells two conversations counts for two."""
-    shard_bytes: int = Field(128 << 20, ge=1024, le=1 << 31)
-    """Bytes of decompressed source that a shard covers at most."""
-    max_record_bytes: int = Field(64 << 20, ge=1024, le=1 << 31)
-    """Bytes of one record at most; a larger one is a reject."""
-
-
-class SourceSpec(BaseModel):
-    """One `[[source]]` table; keys beside these are the reader's settings."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    reader: str
-    paths: tuple[str, ...]
-
-
-class ReleaseSpec(Config):
-    """The `[release]` table."""
-
-    select: Path
-    """SQL file: which rows are dropped and why, and what is published of the others."""
-    card: Path
-    """Jinja2 template of the dataset card."""
-    format: str = Field("lmsys-chat-1m", pattern="^lmsys-chat-1m$")
-    """The published format that the columns of `publish` are held to."""
-    title: str = "Conversations"
-    """The dataset's name on its card."""
-    license: str = "other"
-    """Licence identifier as the Hub knows it."""
-    shard_rows: int = Field(100_000, ge=1)
-    """Rows of one Parquet file of the release at most."""
 
 
 @dataclass(frozen=True)
@@ -152,10 +114,10 @@ def parse(data: Mapping[str, Any], base: Path) -> Pipeline:
     _only_keys(data, ("name", "source", "ingest", "stage", "release"), "the pipeline")
     sources = []
     for number, table in enumerate(_tables(data, "source"), start=1):
-        spec = _valid(SourceSpec, table, f"source {number}")
+        spec = valid(SourceSpec, table, f"source {number}")
         options = dict(spec.model_extra or {})
         if spec.reader != "auto":
-            _valid(reader_named(spec.reader).config, options, f"source {number} ({spec.reader})")
+            valid(reader_named(spec.reader).config, options, f"source {number} ({spec.reader})")
         elif options:
             raise ConfigError(f"source {number}: settings {sorted(options)} need a named reader, found 'auto'")
         if not spec.paths:
@@ -172,17 +134,17 @@ def parse(data: Mapping[str, Any], base: Path) -> Pipeline:
         if not isinstance(name, str):
             raise ConfigError("a [[stage]] has no `use`; name a stage: " + ", ".join(known))
         if name not in known:
-            raise ConfigError(f"unknown stage {name!r}{_like(name, known)}; there are {', '.join(known)}")
+            raise ConfigError(f"unknown stage {name!r}{like(name, known)}; there are {', '.join(known)}")
         if name in {step.stage.name for step in steps}:
             raise ConfigError(f"stage {name} stands twice in the pipeline; a stage runs once")
         if where is not None and not isinstance(where, str):
             raise ConfigError(f"stage {name}: `where` is the name of a boolean column, found {type(where).__name__}")
-        steps.append(Step(known[name], _valid(known[name].config, settings, f"stage {name}"), where))
+        steps.append(Step(known[name], valid(known[name].config, settings, f"stage {name}"), where))
     return Pipeline(
         name=str(data.get("name", "pipeline")),
         base=base,
         sources=tuple(sources),
-        limits=_valid(ShardLimits, data.get("ingest", {}), "[ingest]"),
+        limits=valid(ShardLimits, data.get("ingest", {}), "[ingest]"),
         steps=tuple(steps),
         release=_release(data.get("release"), base),
         data=data,
@@ -202,7 +164,7 @@ def plan(pipeline: Pipeline, until: str | None = None) -> Plan:
     types: dict[str, pa.DataType] = {field.name: field.type for field in ROWS}
     names = [INGEST, *(step.stage.name for step in pipeline.steps)]
     if until is not None and until not in names:
-        raise ConfigError(f"unknown stage {until!r}{_like(until, names)}; this pipeline has {', '.join(names)}")
+        raise ConfigError(f"unknown stage {until!r}{like(until, names)}; this pipeline has {', '.join(names)}")
     steps: list[PlannedStep] = []
     for step in pipeline.steps if until != INGEST else ():
         stage = step.stage
@@ -249,7 +211,7 @@ def _who_writes(column: str) -> str:
 def _release(table: Any, base: Path) -> ReleaseSpec | None:
     if table is None:
         return None
-    spec = _valid(ReleaseSpec, table, "[release]")
+    spec = valid(ReleaseSpec, table, "[release]")
     found = {"select": (base / spec.select).resolve(), "card": (base / spec.card).resolve()}
     for key, file in found.items():
         if not file.is_file():
@@ -267,26 +229,7 @@ def _tables(data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
 def _only_keys(data: Mapping[str, Any], known: Sequence[str], what: str) -> None:
     for key in data:
         if key not in known:
-            raise ConfigError(f"unknown key {key!r} in {what}{_like(key, known)}; there are {', '.join(known)}")
-
-
-def _like(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def _valid(model: type[Model], data: Any, where: str) -> Model:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "value"
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(model.model_fields) or "none"
-            raise ConfigError(
-                f"{where}: unknown key {key!r}{_like(key, model.model_fields)}; there are {known}"
-            ) from None
-        raise ConfigError(f"{where}: {key}: {first['msg']}") from None
+            raise ConfigError(f"unknown key {key!r} in {what}{like(key, known)}; there are {', '.join(known)}")
 
 
 def _override(data: dict[str, Any], overrides: Iterable[str]) -> None:
@@ -306,7 +249,7 @@ def _override(data: dict[str, Any], overrides: Iterable[str]) -> None:
         if not tables:
             names = [str(table.get("use")) for table in _tables(data, "stage")]
             raise ConfigError(
-                f"--set {text!r}: no stage {name!r}{_like(name, names)}; this pipeline has {', '.join(names)}"
+                f"--set {text!r}: no stage {name!r}{like(name, names)}; this pipeline has {', '.join(names)}"
             )
         tables[0][key] = value
 

@@ -135,6 +135,7 @@ def _prepare(
     _stages_table(connection, run, done, shards)
     _decisions(connection, pipeline)
     connection.execute(asset("sql/views.sql").read_text(encoding="utf-8"))
+    connection.execute("SET TimeZone = 'UTC'")
     temporary = run.root / "tmp"
     connection.execute(f"SET temp_directory = {_text(str(temporary))}")
     connection.execute(f"SET memory_limit = {_text(memory)}")

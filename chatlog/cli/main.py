@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Final
 
 import typer
 
 from chatlog.cli import demo, evaluate, inspect, pipelines, releases, train
 from chatlog.cli.output import JSON_FLAG, print_json
 from chatlog.errors import ChatlogError
+
+_INTERRUPTED: Final = 128 + 2  # as a shell tells of SIGINT
 
 app = typer.Typer(
     name="chatlog",
@@ -50,15 +53,17 @@ def main() -> None:
     """Runs the command line: exit code 0 done, 1 an error told in one line, 2 wrong usage, 130 interrupted."""
     try:
         app()
+    except SystemExit as leaving:
+        # Typer turns an interrupt into this code, and says nothing of what becomes of the run.
+        if leaving.code == _INTERRUPTED:
+            typer.echo("interrupted; what is done is kept, run the same command again to go on", err=True)
+        raise
     except ChatlogError as error:
         _fail(type(error).__name__, str(error))
     except BrokenPipeError:
         # The reader of a pipe has left; nothing more can be told to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; what is done is kept, run the same command again to go on", err=True)
-        sys.exit(130)
     except OSError as error:
         _fail(type(error).__name__, f"{error.filename or 'the system'}: {error.strerror or error}")
 

@@ -18,8 +18,9 @@ from chatlog.engine.shard import Unit, finish
 from chatlog.engine.store import Run, write_table
 from chatlog.engine.userkey import UserKey, user_key
 from chatlog.errors import ContractError
-from chatlog.pipeline import INGEST, Pipeline, ShardLimits
+from chatlog.pipeline import INGEST, Pipeline
 from chatlog.schema import KEY, REJECTS
+from chatlog.settings import ShardLimits
 from chatlog.sources import Reject, reader
 from chatlog.sources.chunks import Chunk, compression_of, cut, decompress, expand, flat_name, gather
 from chatlog.sources.detect import detect
@@ -145,7 +146,7 @@ def run_ingest_unit(unit: Unit, chunk: Chunk, options: Mapping[str, Any], limits
     config = chosen.config.model_validate(options)
     told = Told(chunk.label, chosen, config, limits, user_key(run))
     rows, rejects = told.read(_records(flat_file(run, Path(chunk.path), chunk.reader), chunk), chunk.first_record)
-    if told.read_records != chunk.records:
+    if told.read_records != chunk.records and not chosen.also_read:
         raise ContractError(
             f"{chunk.label}: {told.read_records} records read, {chunk.records} planned: did the file change?"
         )
@@ -169,7 +170,11 @@ def _records(flat: Path, chunk: Chunk) -> Iterator[tuple[int, Any]]:
     """(byte offset or row number, raw bytes or a Parquet row) of each record of a chunk."""
     if chunk.framing != "parquet":
         for record in raw_records(flat, chunk.framing, chunk.start, chunk.end):
-            yield record.offset, record
+            inside = _inside(record, reader(chunk.reader).also_read)
+            if inside is None:
+                yield record.offset, record
+            else:
+                yield from ((record.offset, value) for value in inside)
         return
     import pyarrow.parquet as pq
 
@@ -182,6 +187,18 @@ def _records(flat: Path, chunk: Chunk) -> Iterator[tuple[int, Any]]:
             at += batch.num_rows
             if at >= chunk.end:
                 return
+
+
+def _inside(record: Raw, names: Sequence[str]) -> list[Any] | None:
+    """The records that a JSON object keeps in a list under one of `names`; None where it keeps none."""
+    if not names:
+        return None
+    try:
+        value = decode(record.raw)
+    except Reject:
+        return None
+    lists = [value[name] for name in names if isinstance(value.get(name), list)] if isinstance(value, dict) else []
+    return lists[0] if lists else None
 
 
 class Told:

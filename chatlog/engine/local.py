@@ -14,7 +14,8 @@ from typing import Any
 from chatlog.engine.ingest import run_ingest_unit
 from chatlog.engine.shard import Opened, Unit, run_unit
 from chatlog.errors import DataError
-from chatlog.pipeline import INGEST, ShardLimits
+from chatlog.pipeline import INGEST
+from chatlog.settings import ShardLimits
 from chatlog.sources.chunks import Chunk
 from chatlog.stage import Stage
 

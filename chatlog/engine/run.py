@@ -93,6 +93,8 @@ def pipeline_of(root: str | Path) -> tuple[Run, Pipeline]:
 
 
 def _check_folder(folder: Run, pipeline: Pipeline) -> None:
+    if folder.root.exists() and not folder.root.is_dir():
+        raise ConfigError(f"{folder.root} exists and is not a run folder; give a folder that is empty or new")
     stored = folder.read_json("run.json")
     if stored is not None:
         if stored.get("name") != pipeline.name:
@@ -100,7 +102,7 @@ def _check_folder(folder: Run, pipeline: Pipeline) -> None:
                 f"{folder.root} holds a run of the pipeline {stored.get('name')!r}, this one is {pipeline.name!r}; "
                 "give another --out"
             )
-    elif folder.root.exists() and (not folder.root.is_dir() or set(os.listdir(folder.root)) - {".lock", "user.key"}):
+    elif folder.root.exists() and set(os.listdir(folder.root)) - {".lock", "user.key"}:
         raise ConfigError(f"{folder.root} exists and is not a run folder; give a folder that is empty or new")
 
 

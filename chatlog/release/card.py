@@ -10,8 +10,8 @@ import duckdb
 
 from chatlog.engine.store import write_bytes
 from chatlog.errors import ConfigError
-from chatlog.pipeline import ReleaseSpec
 from chatlog.query import first_line
+from chatlog.settings import ReleaseSpec
 
 _SIZES: Final = (
     (1_000, "n<1K"),

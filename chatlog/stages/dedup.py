@@ -3,7 +3,7 @@
 Three kinds, found in this order. *Snapshots*: states of one conversation, logged turn by turn; the
 most complete one supersedes the others, which take no further part. *Exact*: equal after folding.
 *Near*: MinHash bands propose pairs, the Jaccard similarity of the shingle sets decides, union-find
-joins (Broder 1997; Lee et al. 2022). The two sides of a battle are never each other's duplicates.
+joins (Broder 1997; Lee et al. 2022), and what has too little in common with the kept telling leaves again. The two sides of a battle are never each other's duplicates.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from pydantic import Field
 
 from chatlog.schema import KEY, TIMESTAMP
 from chatlog.stage import Config, GlobalStage, ReadShard
-from chatlog.text.neardup import UnionFind, candidate_pairs, verified
-from chatlog.text.shingles import jaccard
+from chatlog.text.neardup import UnionFind, candidate_pairs, stars, verified
 
 Index = npt.NDArray[np.int64]
 
@@ -33,6 +32,10 @@ class DedupConfig(Config):
     """Jaccard similarity of character shingles from which two conversations are near-duplicates."""
     near: bool = True
     """Whether near-duplicates are looked for; snapshots and exact ones always are."""
+    reach: float = Field(0.6, ge=0, le=1)
+    """How similar a row has to be to the telling that is kept in its place, as a share of `threshold`.
+
+    Chains of near-duplicates whose ends have little in common are cut by it; 0 cuts none."""
     neighbours: int = Field(4, ge=0, le=64)
     """Rows of a bucket that a row is compared with, beside the bucket's first."""
 
@@ -206,17 +209,17 @@ def _join_near(
     wanted = np.zeros(corpus.key.size, dtype=bool)
     wanted[pairs.ravel()] = True
     sets, levels = _shingle_sets(wanted, shards)
-    verified(pairs, sets, levels, config.threshold, groups)
-    labels = groups.labels()
-    kept: dict[int, int] = {}
-    for row in np.flatnonzero(alive)[np.argsort(rank[alive])].tolist():
-        kept.setdefault(int(labels[row]), row)
+    near = UnionFind(corpus.key.size)
+    verified(pairs, sets, levels, config.threshold, near)
     similar: dict[int, float] = {}
-    for row in np.flatnonzero(wanted).tolist():
-        target = kept[int(labels[row])]
-        a, b = sets[row], sets[target]
-        if target != row and a is not None and b is not None:
-            similar[row] = jaccard(a, b, int(max(levels[row], levels[target])))
+    by_group: dict[int, list[int]] = {}
+    labels = near.labels()
+    for row in np.flatnonzero(wanted)[np.argsort(rank[wanted], kind="stable")].tolist():
+        by_group.setdefault(int(labels[row]), []).append(row)
+    for members in by_group.values():
+        for center, row, value in stars(members, sets, levels, config.threshold * config.reach):
+            groups.union(center, row)
+            similar[row] = value
     return similar
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from chatlog.text.shingles import jaccard
 
 Index = npt.NDArray[np.int64]
+
+ROUNDS: Final = 64
+"""Centers that one group of near-duplicates is split into at most."""
 
 
 class UnionFind:
@@ -104,3 +108,30 @@ def verified(
             continue  # the sizes alone keep the similarity below the threshold
         if jaccard(a, b, level) >= threshold:
             groups.union(left, right)
+
+
+def stars(
+    members: Sequence[int],
+    sets: Sequence[npt.NDArray[np.uint32] | None],
+    levels: Index,
+    least: float,
+) -> Iterator[tuple[int, int, float]]:
+    """(center, row, similarity) for the rows of one group, best first, that are like their center.
+
+    The best row is the first center; rows less similar to it than `least` gather around the best
+    of themselves, and so on. After ROUNDS centers the rest stays with the last one, so that a giant
+    group stays linear.
+    """
+    waiting = list(members)
+    for turn in range(ROUNDS):
+        if len(waiting) < 2:
+            return
+        center, rest = waiting[0], []
+        for row in waiting[1:]:
+            a, b = sets[center], sets[row]
+            value = jaccard(a, b, int(max(levels[center], levels[row]))) if a is not None and b is not None else 0.0
+            if value >= least or turn == ROUNDS - 1:
+                yield center, row, value
+            else:
+                rest.append(row)
+        waiting = rest

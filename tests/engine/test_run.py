@@ -12,7 +12,7 @@ from chatlog import run
 from chatlog.engine.events import Event, ShardDone
 from chatlog.engine.status import status
 from chatlog.errors import ConfigError, ContractError, DataError
-from tests.conftest import conversation, parts, recipe, write_jsonl
+from tests.conftest import ROOT, conversation, parts, recipe, write_jsonl
 
 
 @pytest.fixture
@@ -198,3 +198,12 @@ def test_a_mismatch_of_keys_is_an_error_and_not_a_silent_join(tmp_path: Path, lo
         run(
             recipe([logs], ["fingerprint", {"use": "dedup", "near": False}], shard_rows=25), tmp_path / "run", workers=1
         )
+
+
+def test_a_document_that_keeps_its_records_in_a_list_is_read_one_by_one(tmp_path: Path) -> None:
+    lines = (ROOT / "tests" / "sources" / "fixtures" / "openwebui.jsonl").read_text().splitlines()
+    chats = [case["input"] for case in map(json.loads, lines) if "expected" in case and "reject" not in case][:1] * 3
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps({"chats": [*chats, 7]}, indent=1))
+    summary = run(recipe([path], ["fingerprint"], reader="openwebui"), tmp_path / "run", workers=1)
+    assert (summary.counts["read"], summary.counts["rejects"]) == (4, 1)

@@ -174,3 +174,13 @@ def test_the_labelled_set_reaches_its_floor() -> None:
         pytest.skip("the labelled sets are not here")
     metrics = evaluate(path).metrics
     assert metrics["f1"] >= 0.97 and metrics["ari"] >= 0.97 and metrics["precision"] >= 0.99
+
+
+def test_the_ends_of_a_chain_are_not_each_other_s_duplicates() -> None:
+    words = text(1, 400).split()
+    links = [" ".join(words[start : start + 120]) for start in range(0, 200, 30)]
+    found = clusters(links, FingerprintConfig(), DedupConfig())
+    assert found[0] == found[1]
+    assert found[0] != found[-1]
+    chained = clusters(links, FingerprintConfig(), DedupConfig(reach=0))
+    assert chained[0] == chained[-1]

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chatlog.errors import ConfigError, DataError
+from chatlog.explain import explain
+from chatlog.query import connect, rows_of, select
+from tests.conftest import ROOT
+
+VIEWS = ("conversations", "messages", "topics", "pii", "rejects", "stages", "funnel", "decisions", "embeddings")
+
+
+def test_every_view_answers(curated: Path) -> None:
+    with connect(curated / "run") as connection:
+        for view in VIEWS:
+            assert rows_of(connection, f"SELECT count(*) AS n FROM {view}")[0]["n"] > 0, view
+
+
+def test_the_funnel_adds_up(curated: Path) -> None:
+    with connect(curated / "run") as connection:
+        n = {row["step"]: row["n"] for row in rows_of(connection, "FROM funnel")}
+    assert n["records"] == n["rows"] + n["rejects"]
+    assert n["rows"] == n["released"] + n["dropped"]
+    assert 0 < n["duplicates"] < n["rows"] and n["redacted"] > 0 and n["flagged"] > 0
+
+
+@pytest.mark.parametrize("report", sorted((ROOT / "sql" / "reports").glob("*.sql")), ids=lambda path: path.stem)
+def test_the_questions_that_ship_have_answers(curated: Path, report: Path) -> None:
+    text = report.read_text()
+    assert text.startswith("-- ") and "-- Columns:" in text
+    with connect(curated / "run") as connection:
+        assert rows_of(connection, text)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "CREATE TABLE x AS SELECT 1",
+        "DROP VIEW messages",
+        "COPY conversations TO '{run}/out.csv'",
+        "EXPLAIN ANALYZE COPY (SELECT 1 AS a) TO '{run}/ingest/part-00000.parquet'",
+        "SELECT 1; SELECT 2",
+        "SET threads = 1",
+        "ATTACH '{run}/x.db'",
+        "INSTALL httpfs",
+        "PRAGMA database_list",
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM read_text('{run}/user.key')",
+        "SELECT * FROM read_csv('{run}/run.json')",
+        "SELECT * FROM glob('/*')",
+        "SELECT no_such_column FROM messages",
+        "not sql",
+    ],
+)
+def test_nothing_but_reading_the_run_is_possible(curated: Path, query: str) -> None:
+    run = curated / "run"
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")}
+    with connect(run) as connection, pytest.raises(ConfigError) as caught:
+        rows_of(connection, query.format(run=run))
+    assert "\n" not in str(caught.value)
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")} == before
+
+
+def test_explaining_a_plan_reads(curated: Path) -> None:
+    with connect(curated / "run") as connection:
+        assert select(connection, "EXPLAIN SELECT count(*) FROM messages").fetchall()
+
+
+def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not a run folder"), connect(tmp_path):
+        pass
+
+
+def test_explain_tells_what_was_decided(curated: Path) -> None:
+    with connect(curated / "run") as connection:
+        (copy,) = rows_of(
+            connection, "SELECT * FROM conversations WHERE duplicate_kind = 'near' ORDER BY row_id LIMIT 1"
+        )
+    told = next(
+        item for item in explain(curated / "run", copy["conversation_id"]) if item.row["row_id"] == copy["row_id"]
+    )
+    lines = "\n".join(told.lines())
+    assert told.reason == "duplicate: near"
+    assert f"near of row {copy['duplicate_of']}" in lines and "left out: duplicate: near" in lines
+    assert copy["duplicate_of"] in {row["row_id"] for row in told.cluster}
+    (by_row,) = explain(curated / "run", str(copy["duplicate_of"]))
+    assert by_row.row["kept"] and by_row.reason is None or by_row.reason
+    with pytest.raises(DataError, match="no conversation"):
+        explain(curated / "run", "no such id")
