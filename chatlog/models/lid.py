@@ -12,10 +12,13 @@ from typing import Any, Final
 import regex
 
 from chatlog.models.weights import locate
+from chatlog.text.function_words import small_words
 from chatlog.text.languages import UNKNOWN_CODE
+from chatlog.text.letters import possible_languages
 from chatlog.text.scripts import SOLE_LANGUAGE, keep_script, main_script, script_weights
 
 _CANDIDATES: Final = 5
+_MANY: Final = 60
 
 _LABELS: Final = {"als": "gsw", "bh": "bho", "no": "nb", "eml": "egl", "sh": "sh"}
 """fastText's labels are Wikipedia's domain names; where those are no BCP 47 codes, what they mean."""
@@ -35,6 +38,48 @@ _BY_SCRIPT: Final = {
     "Tibt": frozenset(["bo"]),
 }
 _NOT_LATIN: Final = frozenset().union(*_BY_SCRIPT.values(), SOLE_LANGUAGE.values()) - {"sr", "uz", "az", "ku"}
+
+_DEFAULT: Final = {"Hani": "zh", "Arab": "ar", "Deva": "hi", "Cyrl": "ru", "Hebr": "he", "Beng": "bn", "Ethi": "am"} | {
+    "Mymr": "my",
+    "Tibt": "bo",
+}
+"""The largest language of a script, for texts of which the model says nothing that the script allows."""
+
+_LETTERS: Final = {
+    "Ethi": (("ti", regex.compile(r"[ኣኦዕቐ]|እዩ|ናይ|ዝነ")),),
+    "Tibt": (("dz", regex.compile(r"ཨིན|འདི་|ཚུ་|དགོ་|པའི་ཚུ")),),
+    "Beng": (("as", regex.compile(r"[ৰৱ]")),),
+    "Mymr": (("shn", regex.compile(r"[ႁၸၶႃႄꧦ]")),),
+    "Arab": (
+        ("ug", regex.compile(r"[ېۈۆۇۋ]")),
+        ("ckb", regex.compile(r"[ڕڵێ]")),
+    ),
+}
+"""Letters and words that one language of a script has, and its neighbours do not."""
+
+_SELDOM: Final = frozenset(
+    "ast an oc wa vo ia ie io jbo nds pms lmo egl sco war bcl pam gsw bar frr vls li nap scn sc co vec rm fur fy mwl"
+    " ilo ceb min eo dsb hsb br kw gv gd pfl diq nah hif sh".split()
+)
+"""Languages that the model guesses far more often in a few words than people write them in a chat."""
+
+_ENGLISH: Final = regex.compile(
+    r"\b(?:i['’](?:m|ve|ll|d)|(?:don|can|isn|doesn|didn|won|couldn|wouldn|shouldn|aren|wasn)['’]t"
+    r"|(?:it|that|what|there|let|who|how|where)['’]s|you['’]re|we['’]re|they['’]re)\b"
+)
+_ENGLISH_PHRASES: Final = frozenset(
+    "thank thanks you hello hey hi yes no please good morning evening night great nice cool awesome blah sorry sure"
+    " what why how who when where continue go on more stop help me tell a joke again really the is it that perfect right"
+    " correct wrong exactly never mind of course welcome".split()
+)
+
+_SURE: Final = 0.75
+_CERTAIN: Final = 0.97
+_SHORT: Final = 60.0
+_SMALL_SHARE: Final = 0.12
+_SMALL_LEAD: Final = 0.4
+_INSTRUCTION: Final = 40
+_LONGEST: Final = 400
 
 _TRADITIONAL: Final = regex.compile(
     r"[們個這來說對為會國學時後過還發經麼沒讓應該處點樣從關開間問題實現請寫給種體將與於]"
@@ -78,29 +123,74 @@ class LanguageIdentifier:
     def guess(self, words: str) -> Guess:
         """The language of `words`, which must be one line of prose."""
         weights = script_weights(words)
-        script = main_script(weights)
+        script = _deciding_script(words, weights)
         if not script:
             return NOTHING
-        weight = weights[script]
+        weight = weights.get(script, 0.0)
         sole = SOLE_LANGUAGE.get(script)
         if sole is not None:
             return Guess(sole, 1.0, weight)
         if script == "Jpan":
             return Guess("ja", 1.0, weight)
-        line = keep_script(words, script) if len(weights) > 1 else words
-        code, score = self._best(line.lower(), script)
+        line = (keep_script(words, script) if len(weights) > 1 else words).lower()[:_LONGEST]
+        code, score = self._best(line, script, weight)
         return Guess(_with_script(code, script, line), score, weight)
 
-    def _best(self, line: str, script: str) -> tuple[str, float]:
-        labels, scores = self._model.predict(line, k=_CANDIDATES)
+    def _best(self, line: str, script: str, weight: float) -> tuple[str, float]:
+        settled = _by_letters(line, script)
+        if settled:
+            return settled, 0.95
+        possible = possible_languages(line) if weight < _SHORT else None
+        labels, scores = self._model.predict(line, k=_CANDIDATES if possible is None else _MANY)
         allowed = _BY_SCRIPT.get(script)
-        for label, score in zip(labels, scores, strict=True):
-            code = label.removeprefix("__label__")
-            if code in allowed if allowed is not None else code not in _NOT_LATIN:
-                return _LABELS.get(code, code), min(1.0, float(score))
-        if script == "Hani":
-            return "zh", 0.5
-        return UNKNOWN_CODE, 0.0
+        ranked = [
+            (_LABELS.get(code, code), min(1.0, float(score)))
+            for code, score in zip((label[9:] for label in labels), scores, strict=True)
+            if (code in allowed if allowed is not None else code not in _NOT_LATIN)
+        ]
+        if possible is not None:
+            within = [(code, score) for code, score in ranked if code in possible]
+            # A letter is proof that the model's doubt does not weigh: its own score would say unknown.
+            ranked = [(within[0][0], max(0.5, within[0][1])), *within[1:]] if within else ranked
+        if script != "Latn":
+            return ranked[0] if ranked else (_DEFAULT.get(script, UNKNOWN_CODE), 0.5)
+        code, score = ranked[0] if ranked else (UNKNOWN_CODE, 0.0)
+        if score < _SURE and (_ENGLISH.search(line) is not None or (weight < _SHORT and _is_english(line))):
+            return "en", max(score, 0.6)
+        small, share, lead = small_words(line) if score < _CERTAIN else ("", 0.0, 0.0)
+        # The model knows no Maori, and is sure of Latvian by its macrons: then only plain evidence counts.
+        strict = score >= _SURE
+        if small and share >= _SMALL_SHARE * (1 + strict) and lead >= _SMALL_LEAD * (1 + 2 * strict):
+            return small, max(score, min(0.9, share * 2))
+        if score < _SURE:
+            if weight < _SHORT and code in _SELDOM:
+                # In a few words the model takes Spanish for Asturian as often as not.
+                return next(((c, s) for c, s in ranked if c not in _SELDOM), (code, score))
+        return code, score
+
+
+def _deciding_script(words: str, weights: dict[str, float]) -> str:
+    """The script that the text is written in: by weight, unless an instruction in another precedes Latin matter."""
+    script = main_script(weights)
+    if script == "Latn" and len(weights) > 1:
+        first = script_weights(words[:_INSTRUCTION])
+        leading = main_script(first)
+        if leading and leading != "Latn" and first[leading] >= _INSTRUCTION / 4:
+            return leading if leading in weights else script
+    return script
+
+
+def _by_letters(line: str, script: str) -> str:
+    """The language that a letter of its own gives away within a script; empty for none."""
+    for code, pattern in _LETTERS.get(script, ()):
+        if len(pattern.findall(line)) * 40 > len(line):
+            return code
+    return ""
+
+
+def _is_english(line: str) -> bool:
+    words = line.replace("!", " ").replace("?", " ").replace(",", " ").replace(".", " ").split()
+    return bool(words) and all(word in _ENGLISH_PHRASES for word in words)
 
 
 def _with_script(code: str, script: str, line: str) -> str:

@@ -24,7 +24,7 @@ class LanguageConfig(Config):
     model: str = "lid.176.ftz"
     """The identifier's weights: a carried name, or the path of a fastText model with lid.176's labels."""
 
-    min_score: float = Field(default=0.15, ge=0, le=1)
+    min_score: float = Field(default=0.1, ge=0, le=1)
     """Probability below which a message's language is unknown."""
 
     min_letters: float = Field(default=2, ge=1)
@@ -48,9 +48,7 @@ _WRITES: Final = pa.schema(
 )
 
 
-def _guess_all(
-    texts: Sequence[str | None], identifier: LanguageIdentifier, config: LanguageConfig
-) -> list[Guess]:
+def _guess_all(texts: Sequence[str | None], identifier: LanguageIdentifier, config: LanguageConfig) -> list[Guess]:
     """One guess a text, in order; each distinct text is looked at once."""
     known: dict[str | None, Guess] = {None: NOTHING}
     guesses = []

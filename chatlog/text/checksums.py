@@ -49,9 +49,7 @@ def us_ssn(text: str) -> bool:
     Areas from 900 are taxpayer numbers (ITIN) and as personal, so they pass.
     """
     number = digits(text)
-    return (
-        len(number) == 9 and number[:3] not in ("000", "666") and number[3:5] != "00" and number[5:] != "0000"
-    )
+    return len(number) == 9 and number[:3] not in ("000", "666") and number[3:5] != "00" and number[5:] != "0000"
 
 
 def cpf(text: str) -> bool:
@@ -107,50 +105,15 @@ def resident_registration(text: str) -> bool:
     Numbers given out since October 2020 have no check digit, so the date decides.
     """
     number = digits(text)
-    return (
-        len(number) == 13
-        and 1 <= int(number[2:4]) <= 12
-        and 1 <= int(number[4:6]) <= 31
-        and number[6] in "12345678"
-    )
+    return len(number) == 13 and 1 <= int(number[2:4]) <= 12 and 1 <= int(number[4:6]) <= 31 and number[6] in "12345678"
 
 
 _CF_ODD: Final = dict(
     zip(
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        (
-            1,
-            0,
-            5,
-            7,
-            9,
-            13,
-            15,
-            17,
-            19,
-            21,
-            1,
-            0,
-            5,
-            7,
-            9,
-            13,
-            15,
-            17,
-            19,
-            21,
-            2,
-            4,
-            18,
-            20,
-            11,
-            3,
-            6,
-            8,
-            12,
-            14,
-        )
-        + (16, 10, 22, 25, 24, 23),
+        map(
+            int, "1 0 5 7 9 13 15 17 19 21 1 0 5 7 9 13 15 17 19 21 2 4 18 20 11 3 6 8 12 14 16 10 22 25 24 23".split()
+        ),
         strict=True,
     )
 )
@@ -162,9 +125,7 @@ def codice_fiscale(text: str) -> bool:
     if len(code) != 16:
         return False
     total = sum(
-        _CF_ODD[character]
-        if position % 2 == 0
-        else (int(character) if character.isdigit() else ord(character) - 65)
+        _CF_ODD[character] if position % 2 == 0 else (int(character) if character.isdigit() else ord(character) - 65)
         for position, character in enumerate(code[:15])
     )
     return chr(65 + total % 26) == code[15]
@@ -221,11 +182,7 @@ def inn(text: str) -> bool:
 def bsn(text: str) -> bool:
     """Whether the digits are a Dutch BSN (the eleven test)."""
     number = digits(text)
-    return (
-        len(number) == 9
-        and len(set(number)) > 1
-        and _weighted(number, (9, 8, 7, 6, 5, 4, 3, 2, -1)) % 11 == 0
-    )
+    return len(number) == 9 and len(set(number)) > 1 and _weighted(number, (9, 8, 7, 6, 5, 4, 3, 2, -1)) % 11 == 0
 
 
 def tckn(text: str) -> bool:

@@ -16,9 +16,7 @@ from chatlog.text.view import View, view
 RULES: Final = (*SECRETS, *CONTACT, *NETWORK, *MONEY, *IDENTITY)
 """Every pattern rule."""
 
-PLACEHOLDER: Final = regex.compile(
-    rf"(?<![A-Za-z0-9])(?:{'|'.join(sorted(set(LABELS.values())))})_\d+(?![A-Za-z0-9])"
-)
+PLACEHOLDER: Final = regex.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(sorted(set(LABELS.values())))})_\d+(?![A-Za-z0-9])")
 """A placeholder of this stage, or of LMSYS's own redaction (NAME_1)."""
 
 

@@ -25,9 +25,7 @@ ISO_639_3: Final = {code: three for code, three, _ in _ENTRIES}
 NAMES: Final = {code: name for code, _, name in _ENTRIES}
 """English name by BCP 47 code."""
 
-_FOLD: Final = {
-    member: group.split()[0] for group in _lines("macrolanguages.txt") for member in group.split()[1:]
-}
+_FOLD: Final = {member: group.split()[0] for group in _lines("macrolanguages.txt") for member in group.split()[1:]}
 
 _RETIRED: Final = {"iw": "heb", "in": "ind", "ji": "yid", "mo": "ron"}
 """Codes that BCP 47's registry keeps only as deprecated, and what they became."""

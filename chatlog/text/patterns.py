@@ -42,7 +42,7 @@ class Rule:
     check: Callable[[str], bool] | None = None
 
 
-_FIVE_DIGITS: Final = re.compile(r"\d(?:[\s().,/:-]*\d){4}")
+_FIVE_DIGITS: Final = re.compile(r"\d(?:[\s().,/:年月년월-]*\d){4}")
 _HEX_GROUPS: Final = re.compile(
     r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\."
 )
@@ -266,7 +266,9 @@ MONEY: Final = (
         "word",
         check=checksums.base58check,
     ),
-    rule("bech32", "CRYPTO", r"(?<![\w])(?:bc|tb|ltc)1[02-9ac-hj-np-z]{11,71}(?![\w])", 0.9, "", ("bc1", "tb1", "ltc1")),
+    rule(
+        "bech32", "CRYPTO", r"(?<![\w])(?:bc|tb|ltc)1[02-9ac-hj-np-z]{11,71}(?![\w])", 0.9, "", ("bc1", "tb1", "ltc1")
+    ),
     rule("ethereum", "CRYPTO", r"(?<![\w])0x[0-9a-f]{40}(?![\w])", 0.9, "word", ("0x",)),
     rule(
         "tron",

@@ -34,14 +34,17 @@ _GAP: Final = r"[ \t,.]{0,3}(?:\r?\n[ \t>?*|,-]{0,6}){0,2}[ \t,-]{0,3}"
 _CORE: Final = regex.compile(
     rf"""
       {_NUMBER},?[ \t]+(?:(?:north|south|east|west|[nsew]{{1,2}})\.?[ \t]+)?
-          (?:(?-i:[\p{{Lu}}\d])[\w'’.-]*[ \t]+){{1,5}}?(?:{_TYPES})\b\.?(?:[ \t](?:north|south|east|west|[nsew]{{1,2}})\b)?
+          (?:(?-i:[\p{{Lu}}\d])[\w'’.-]*[ \t]+){{1,5}}?(?:{_TYPES})\b\.?
+          (?:[ \t](?:north|south|east|west|[nsew]{{1,2}})\b)?
     | {_NUMBER},?[ \t]+(?:bis[ \t]+)?{_PREFIX}[ \t]+{_WORD}(?:[ \t]+{_WORD}){{0,5}}
     | (?<![\p{{L}}\d.@/]){_PREFIX},?[ \t]*(?!\d+[ \t]*h(?:oras|rs)?\b){_WORD}(?:[ \t]+{_WORD}){{0,6}}?{_AFTER}
     | (?<![\p{{L}}\d.@/]){_CAPITAL}(?:[ \t-]{_CAPITAL}){{0,2}}[ \t-]?(?<=\p{{L}}|[ ])(?:{_COMPOUND}){_AFTER}
     | (?<![\p{{L}}\d.@/])(?-i:\p{{Lu}})\p{{L}}*?(?:{_COMPOUND}){_AFTER}
     | (?<![\p{{L}}\d.@/]){_CAPITAL}(?:[ \t]{_CAPITAL}){{0,2}}[ \t](?:{_SECOND}){_AFTER}\.?
-    | {_NUMBER}[ \t]+(?:[\p{{L}}\d][\p{{L}}\p{{M}}\d'’.()-]*[ \t]+){{1,6}}?\d{{1,5}}(?={_GAP}(?:apt|suite|unit|apartment)\b)
-    | {_NUMBER}[ \t]+(?:[\p{{L}}\d][\p{{L}}\p{{M}}\d'’.()-]*[ \t]+){{0,5}}[\p{{L}}][\p{{L}}.]+(?={_GAP}(?:apt\.?|suite)[ ]\d)
+    | {_NUMBER}[ \t]+(?:[\p{{L}}\d][\p{{L}}\p{{M}}\d'’.()-]*[ \t]+){{1,6}}?
+          \d{{1,5}}(?={_GAP}(?:apt|suite|unit|apartment)\b)
+    | {_NUMBER}[ \t]+(?:[\p{{L}}\d][\p{{L}}\p{{M}}\d'’.()-]*[ \t]+){{0,5}}
+          [\p{{L}}][\p{{L}}.]+(?={_GAP}(?:apt\.?|suite)[ ]\d)
     | \b(?:p\.?[ ]?o\.?[ ]box|post(?:al)?[ ]?box|postfach|apartado(?:[ ]de[ ]correos)?|caixa[ ]postal|casella[ ]postale
           |boîte[ ]postale|bp)[ \t]\#?\d{{1,6}}
     | \b(?:psc|unit|cmr)[ \t]\d{{1,5}},?[ \t]+box[ \t]\d{{1,6}}
@@ -65,7 +68,8 @@ _CORE_HAN: Final = regex.compile(
 )
 
 _TOWN: Final = (
-    rf"{_CAPITAL}(?:[ \t-](?:(?:de|la|del|of|the|le|les|el|am|an|der|di|do|da|sur|upon|i|y|en|los|las|on|nad|and)[ \t-])*"
+    rf"{_CAPITAL}(?:[ \t-]"
+    r"(?:(?:de|la|del|of|the|le|les|el|am|an|der|di|do|da|sur|upon|i|y|en|los|las|on|nad|and)[ \t-])*"
     rf"{_CAPITAL}){{0,4}}"
 )
 _POST: Final = (
@@ -74,7 +78,8 @@ _POST: Final = (
 )
 _TAIL_UNIT: Final = regex.compile(rf"{_GAP}\(?{_UNIT}\b\.?", _FLAGS)
 _TAIL_POST: Final = regex.compile(
-    rf"(?:{_GAP}(?:C\.?P\.?:?[ \t]?)?(?:{_TOWN}(?!:)(?:[ ]\(\w+\))?|nan)){{0,4}}{_GAP}{_POST}|{_GAP}(?:fpo|apo|dpo)[ ][a-z]{{2}}[ ]\d{{5}}",
+    rf"(?:{_GAP}(?:C\.?P\.?:?[ \t]?)?(?:{_TOWN}(?!:)(?:[ ]\(\w+\))?|nan)){{0,4}}{_GAP}{_POST}"
+    rf"|{_GAP}(?:fpo|apo|dpo)[ ][a-z]{{2}}[ ]\d{{5}}",
     _FLAGS,
 )
 _TAIL_FLOOR: Final = regex.compile(
@@ -100,7 +105,8 @@ _ANNOUNCED: Final = regex.compile(
           |(?:apt|suite|ste|unit|flat|box|st|str|rue|de|des|la|le|les|du|del|di|da|do|dos|der|van|von|el|al|los|las|y|of
             |ul|utca|u|and|nan|no|n[º°]?|s/n|c/\p{{L}}*|calle|avda?|via|puerta|carretera|bajo|piso|the|corner|cité|cite|par)
             \.?(?=[\s,.]))
-         ,{{0,2}}(?:[ \t]{{1,2}}|(?<=(?<!\p{{L}})\p{{L}}{{1,4}})\.[ ]|[ ]?\r?\n[ \t>?,]{{0,6}}(?!\w+[ ]?\w*[:/]))?){{2,18}}
+         ,{{0,2}}(?:[ \t]{{1,2}}|(?<=(?<!\p{{L}})\p{{L}}{{1,4}})\.[ ]
+            |[ ]?\r?\n[ \t>?,]{{0,6}}(?!\w+[ ]?\w*[:/]))?){{2,18}}
     )
     """,
     _FLAGS,
@@ -124,6 +130,8 @@ _LABEL_STEMS: Final = stems("address_label")
 _QUOTED: Final = regex.compile(r"\n[ \t]*[>?*|]")
 _BLOCK: Final = regex.compile(r"(?:[^:\s][ \t]*\n[ \t]*\n|\A)[ \t]*\Z")
 _LINE: Final = regex.compile(r"[^\n]+")
+_FULL_STOP: Final = regex.compile(r"[\s,]\p{L}\.\Z")
+"""A sentence's full stop after a staircase or a floor's letter; `St.` and `76.` keep theirs."""
 _EDGE: Final = " \t\r\n,>?|*-"
 _BEFORE, _BEHIND = 110, 110
 
@@ -151,6 +159,8 @@ def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
         end -= 1
     while start < end and text[start] in _EDGE:
         start += 1
+    if _FULL_STOP.search(text[start:end]):
+        end -= 1
     return start, end
 
 

@@ -8,8 +8,8 @@ from typing import Final
 
 import regex
 
-from chatlog.text.pii_span import Span
 from chatlog.text.english import leaning
+from chatlog.text.pii_span import Span
 
 
 def _words(*names: str) -> frozenset[str]:
@@ -45,12 +45,19 @@ _CAPITAL: Final = (
     r"(?:\p{Lu}(?:['’]\p{Lu})?[\p{Ll}\p{M}]+(?:['’]\p{Ll}+)?(?:\p{Lu}\p{Ll}+)?(?:-\p{Lu}\p{Ll}+)*|\p{Lu}\.?(?!\p{L}))"
 )
 _SEQUENCE: Final = regex.compile(
-    rf"(?<![\p{{L}}\d@_])(?P<w>{_CAPITAL})(?:[ \t]+(?P<w>{_CAPITAL}|(?:de|da|do|dos|das|del|della|di|van|von|der|den|ter|la|le|el|al|bin|ibn|san)(?=[ \t]+(?:\p{{Lu}}|l[ao]s?[ \t])))){{0,6}}(?![\p{{L}}\d@_])"
+    rf"(?<![\p{{L}}\d@_])(?P<w>{_CAPITAL})(?:[ \t]+(?P<w>{_CAPITAL}"
+    r"|(?:de|da|do|dos|das|del|della|di|van|von|der|den|ter|la|le|el|al|bin|ibn|san)(?=[ \t]+(?:\p{Lu}|l[ao]s?[ \t]))"
+    r")){0,6}(?![\p{L}\d@_])"
 )
 _UPPER: Final = regex.compile(r"(?<![\p{L}\d@_])(?P<w>\p{Lu}{3,})(?:[ \t]+(?P<w>\p{Lu}{3,})){1,2}(?![\p{L}\d@_])")
 _LOWER: Final = regex.compile(
     r"(?<![\p{L}\d@_./-])(?P<w>\p{Ll}{3,})[ \t](?:\p{L}[. ][ \t]?)?(?P<w>\p{Ll}{3,})(?![\p{L}\d@_/])"
 )
+_LIST: Final = regex.compile(
+    r"(?<![\p{L}\d])(?P<w>\p{Lu}\p{Ll}+)(?:,[ ](?P<w>\p{Lu}\p{Ll}+)){2,}"
+    r"(?:,?[ ](?:and|or|y|et|und|e|&)[ ](?P<w>\p{Lu}\p{Ll}+))?(?!\p{L})"
+)
+"""An enumeration of single capitalised words; where half are given names, the others are too."""
 _ANY_UPPER: Final = regex.compile(r"\p{Lu}")
 _LOWER_WORD: Final = regex.compile(r"(?<![\p{L}\d@_./-])\p{Ll}{5,}(?![\p{L}\d@_/]|\.\p{L})")
 _PLACE_BEFORE: Final = regex.compile(
@@ -79,6 +86,11 @@ def find_listed_names(text: str) -> Iterator[Span]:
         words = match.captures("w")
         spans = match.spans("w")
         yield from _in_sequence(text, words, spans)
+    for match in _LIST.finditer(text):
+        words = [word.lower() for word in match.captures("w")]
+        if 2 * sum(word in GIVEN for word in words) >= len(words):
+            for start, end in match.spans("w"):
+                yield Span(start, end, "PERSON", 0.58, "name_list")
     if _ANY_UPPER.search(text) is None and leaning(text) > 0:
         for match in _LOWER_WORD.finditer(text):
             if match[0] in GIVEN and match[0] not in AMBIGUOUS and match[0] not in NOT_NAMES:
@@ -114,9 +126,10 @@ def _in_sequence(text: str, words: list[str], spans: list[tuple[int, int]]) -> I
 
 
 _THINGS: Final = frozenset(
-    "street st avenue ave road rd boulevard lane drive court circle way square park bridge river lake island beach bay valley "
-    "university college school institute academy hospital clinic center centre church museum library airport station hotel "
-    "company corporation corp inc ltd llc group bank foundation award prize theorem algorithm law effect method county city".split()
+    "street st avenue ave road rd boulevard lane drive court circle way square park bridge river lake island beach bay "
+    "valley university college school institute academy hospital clinic center centre church museum library airport "
+    "station hotel company corporation corp inc ltd llc group bank foundation award prize theorem algorithm law effect "
+    "method county city".split()
 )
 
 

@@ -14,7 +14,10 @@ from chatlog.text import checksums
 from chatlog.text.cues import cues, stems
 from chatlog.text.patterns import rule
 
-_SEP: Final = r"(?:\s?(?:number|numbers|no\b\.?|nr\b\.?|num\b\.?|n[º°]\.?|\#|id\b|is\b|es\b|ist\b|est\b|:|=|-|\"|')){0,5}\s{0,3}[:=]?\s{0,2}[\"'(]?"
+_SEP: Final = (
+    r"(?:\s?(?:number|numbers|no\b\.?|nr\b\.?|num\b\.?|n[º°]\.?|\#|id\b|is\b|es\b|ist\b|est\b|:|=|-|\"|')){0,5}"
+    r"\s{0,3}[:=]?\s{0,2}[\"'(]?"
+)
 _CODE: Final = r"(?P<v>(?=[\w./-]*\d)[a-z0-9](?:[a-z0-9]|[./-](?=[a-z0-9])){3,29})(?![\w])"
 _SPACED: Final = r"(?P<v>\d(?:[\s.-]?\d){5,17})(?![\w])"
 
@@ -38,7 +41,8 @@ IDENTITY: Final = (
         "NATIONAL_ID",
         rf"\b(?:ssn|social\s?security|social_security\w*|soc\ssec|itin){_SEP}{_SPACED}",
         0.9,
-        "digits", ("ssn", "social", "soc sec", "itin"),
+        "digits",
+        ("ssn", "social", "soc sec", "itin"),
     ),
     rule(
         "cpf",
@@ -117,12 +121,14 @@ IDENTITY: Final = (
         "NATIONAL_ID",
         rf"(?:{cues('national_id')}){_SEP}{_CODE}",
         0.82,
-        "digits", stems("national_id"),
+        "digits",
+        stems("national_id"),
     ),
     rule(
         "record_prefix",
         "RECORD_ID",
-        r"(?<![\w-])(?-i:MRN|DL|EMP|NHC|CIPA|NASS|INS|HIC|NH|NID|TAX|PAT|PID|MBR|NPI|DEA|HIN|PASS)-(?=[\w-]*\d{4})[a-z0-9][a-z0-9-]{3,20}(?![\w])",
+        r"(?<![\w-])(?-i:MRN|DL|EMP|NHC|CIPA|NASS|INS|HIC|NH|NID|TAX|PAT|PID|MBR|NPI|DEA|HIN|PASS)-"
+        r"(?=[\w-]*\d{4})[a-z0-9][a-z0-9-]{3,20}(?![\w])",
         0.86,
         "digits",
     ),
@@ -132,7 +138,8 @@ IDENTITY: Final = (
         rf"\b(?:{cues('record')})\b\.?{_SEP}(?P<v>(?:[a-z]{{2,4}}-)?(?=[\w./-]{{0,6}}\d)[a-z0-9]+(?:[./-]?[a-z0-9]+){{0,4}}"
         r"(?:\s\d{2,12}){0,4})(?![\w])",
         0.84,
-        "digits", stems("record"),
+        "digits",
+        stems("record"),
         check=lambda value: len(checksums.digits(value)) >= 4,
     ),
     rule(
@@ -140,35 +147,40 @@ IDENTITY: Final = (
         "PASSPORT",
         rf"(?:{cues('passport')}){_SEP}{_CODE}",
         0.85,
-        "digits", stems("passport"),
+        "digits",
+        stems("passport"),
     ),
     rule(
         "driver_license",
         "DRIVER_LICENSE",
         rf"\b(?:{cues('driver_license')})\b{_SEP}(?:is\s|it'?s\s|,\s)?{_CODE}",
         0.8,
-        "digits", stems("driver_license"),
+        "digits",
+        stems("driver_license"),
     ),
     rule(
         "bank_account",
         "BANK_ACCOUNT",
         rf"(?:{cues('account')}|\brouting\b){_SEP}(?P<v>\d(?:[\s-]?\d){{5,19}})(?![\w])",
         0.72,
-        "digits", (*stems("account"), "routing"),
+        "digits",
+        (*stems("account"), "routing"),
     ),
     rule(
         "iban_cue",
         "IBAN_CODE",
         r"\biban\b[^\n\d]{0,20}?\b(?P<v>[a-z]{2}\d{2}(?:[\s-]?[a-z0-9]){8,30})(?![\w])",
         0.9,
-        "digits", ("iban",),
+        "digits",
+        ("iban",),
     ),
     rule(
         "birth_date",
         "DATE_OF_BIRTH",
         rf"(?:{cues('birth')})[^\d\n]{{0,20}}?(?:\n[^\d\n]{{0,6}})?(?P<v>{_DATE})",
         0.88,
-        "digits", stems("birth"),
+        "digits",
+        stems("birth"),
     ),
 )
 """National identifiers, records, passports, licences, accounts, dates of birth."""

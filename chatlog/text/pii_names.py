@@ -63,8 +63,21 @@ _CASELESS: Final = regex.compile(
 )
 
 _VERBS: Final = (
-    ("live", "shout", "whisper", "given", "told me", "asked me", "said", "replied", "writing", "is a ", "spent", "born")
-    + ("and i ", "says", "asked", "told", "here's", "heres", ':"', ': "', ":\\", ": \\", ":“", ": “")
+    *(
+        "live",
+        "shout",
+        "whisper",
+        "given",
+        "told me",
+        "asked me",
+        "said",
+        "replied",
+        "writing",
+        "is a ",
+        "spent",
+        "born",
+    ),
+    *("and i ", "says", "asked", "told", "here's", "heres", ':"', ': "', ":\\", ": \\", ":“", ": “"),
 )
 """Literals of which `_SPOKEN` needs one."""
 
@@ -95,11 +108,8 @@ def trim_name(text: str, start: int, end: int) -> tuple[int, int] | None:
             first = match.start() if first < 0 else first
             titled = True
             continue
-        if (
-            word in NOT_NAMES
-            and len(word) > 1
-            and word not in FAMILY
-            or (last < 0 and match[0][0].islower() and "-" in match[0])
+        if (word in NOT_NAMES and len(word) > 1 and word not in FAMILY) or (
+            last < 0 and match[0][0].islower() and "-" in match[0]
         ):
             if last >= 0:
                 break

@@ -11,7 +11,8 @@ from chatlog.text.patterns import Rule, rule
 
 _PLACEHOLDERS: Final = frozenset(
     "password passwd secret changeme example your_password yourpassword mypassword xxxx none null true false string "
-    "token your_token your_api_key api_key apikey key required optional incorrect wrong and or is the for reset field".split()
+    "token your_token your_api_key api_key apikey key required optional incorrect wrong and or is the for reset "
+    "field".split()
 )
 
 
@@ -48,13 +49,36 @@ def _key(name: str, pattern: str, *prefixes: str) -> Rule:
 
 
 SECRETS: Final = (
-    _key("aws_key_id", r"(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{16}", "AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ANPA"),
-    _key("github_token", r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    _key(
+        "aws_key_id", r"(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{16}", "AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ANPA"
+    ),
+    _key(
+        "github_token",
+        r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}",
+        "ghp_",
+        "gho_",
+        "ghu_",
+        "ghs_",
+        "ghr_",
+        "github_pat_",
+    ),
     _key("gitlab_token", r"glpat-[A-Za-z0-9_-]{20,}", "glpat-"),
     _key("openai_key", r"sk-(?:proj-|svcacct-|admin-|ant-(?:api\d\d-)?|or-v1-)?[A-Za-z0-9_-]{20,200}", "sk-"),
     _key("slack_token", r"xox[abeoprs]-[A-Za-z0-9-]{10,250}|xapp-\d-[A-Za-z0-9-]{10,250}", "xox", "xapp-"),
-    _key("google_key", r"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}", "AIza", "ya29.", "GOCSPX-"),
-    _key("stripe_key", r"(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{10,247}|whsec_[A-Za-z0-9]{20,}", "_live_", "_test_", "whsec_"),
+    _key(
+        "google_key",
+        r"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}",
+        "AIza",
+        "ya29.",
+        "GOCSPX-",
+    ),
+    _key(
+        "stripe_key",
+        r"(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{10,247}|whsec_[A-Za-z0-9]{20,}",
+        "_live_",
+        "_test_",
+        "whsec_",
+    ),
     _key("huggingface_token", r"hf_[A-Za-z0-9]{30,}", "hf_"),
     _key("npm_token", r"npm_[A-Za-z0-9]{36}", "npm_"),
     _key("pypi_token", r"pypi-[A-Za-z0-9_-]{50,}", "pypi-"),
@@ -66,7 +90,8 @@ SECRETS: Final = (
     rule(
         "private_key",
         "SECRET",
-        r"-----BEGIN\s(?:[A-Z0-9]+\s){0,3}PRIVATE\sKEY(?:\sBLOCK)?-----[A-Za-z0-9+/=\s:,.()\\-]{20,20000}?(?:-----END\s[A-Z0-9\s]{0,40}-----|\Z)",
+        r"-----BEGIN\s(?:[A-Z0-9]+\s){0,3}PRIVATE\sKEY(?:\sBLOCK)?-----"
+        r"[A-Za-z0-9+/=\s:,.()\\-]{20,20000}?(?:-----END\s[A-Z0-9\s]{0,40}-----|\Z)",
         0.99,
         "",
         ("-----begin",),
@@ -84,7 +109,8 @@ SECRETS: Final = (
     rule(
         "token_cue",
         "SECRET",
-        r"\b[\w-]{0,20}(?:api[\s_-]?key|secret(?:[\s_-]?key)?|access[\s_-]?key|auth[\s_-]?token|access[\s_-]?token|authentication[\s_-]token|client[\s_-]?secret|private[\s_-]?key|bearer|token|session[\s_-]?id)\b"
+        r"\b[\w-]{0,20}(?:api[\s_-]?key|secret(?:[\s_-]?key)?|access[\s_-]?key|auth[\s_-]?token|"
+        r"access[\s_-]?token|authentication[\s_-]token|client[\s_-]?secret|private[\s_-]?key|bearer|token|session[\s_-]?id)\b"
         r"[\"']?(?:\s?(?:is|was|[:=]{1,2}>?|,))?\s{0,2}[\"'`]?(?P<v>[\w+/=.~-]{16,512})",
         0.86,
         "",

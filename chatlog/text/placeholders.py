@@ -16,8 +16,8 @@ _NUMBERED: Final = regex.compile(
 )
 _POSSESSIVE: Final = regex.compile(r"['’]s?$")
 _TITLES: Final = frozenset(
-    "mr mrs ms miss mx dr prof sr sra srta dra don doña herr frau monsieur madame mme mlle hon judge justice rev fr sir "
-    "lady dame señor señora signor signora dott ing pan pani".split()
+    "mr mrs ms miss mx dr prof sr sra srta dra don doña herr frau monsieur madame mme mlle hon judge justice rev fr "
+    "sir lady dame señor señora signor signora dott ing pan pani".split()
 )
 _SHORTEST_PHONE: Final = 7
 
@@ -64,9 +64,7 @@ class Numbering:
         if found is None:
             mine = set(parts)
             related = {
-                placeholder
-                for known, placeholder in self._names.items()
-                if mine <= set(known) or mine >= set(known)
+                placeholder for known, placeholder in self._names.items() if mine <= set(known) or mine >= set(known)
             }
             # Two Smiths: a bare `Smith` could be either, so it is a third, rather than a wrong one.
             found = related.pop() if len(related) == 1 else self._next(LABELS["PERSON"])

@@ -6,16 +6,14 @@ from typing import Final
 
 import regex
 
-_FENCE: Final = regex.compile(
-    r"(?ms)^[ \t]*(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*\1[`~]*[ \t]*$|\Z)|(`{3,}).*?(?:\2|\Z)"
-)
+from chatlog.text.english import leaning
+
+_FENCE: Final = regex.compile(r"(?ms)^[ \t]*(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*\1[`~]*[ \t]*$|\Z)|(`{3,}).*?(?:\2|\Z)")
 _INLINE: Final = regex.compile(r"`[^`\n]{1,200}`")
 _ADDRESS: Final = regex.compile(
     r"(?i)\b(?:https?|ftp|file|data|mailto)://?\S+|\bwww\.\S+|\S+@\S+\.\S+|\b[\w.-]+\.(?:com|org|net|io|py|js|html?|json|txt|csv|pdf|png|jpe?g)\b"
 )
-_MARKUP: Final = regex.compile(
-    r"(?s)<(?:!--.*?--|/?[A-Za-z][\w:-]*(?:\s[^<>]{0,500})?/?)>|&(?:#\d+|[a-zA-Z]{2,8});"
-)
+_MARKUP: Final = regex.compile(r"(?s)<(?:!--.*?--|/?[A-Za-z][\w:-]*(?:\s[^<>]{0,500})?/?)>|&(?:#\d+|[a-zA-Z]{2,8});")
 _LATEX: Final = regex.compile(r"(?s)\$\$.{1,2000}?\$\$|\\\[.{1,2000}?\\\]|\\\(.{1,500}?\\\)|\\[A-Za-z]+")
 _PLACEHOLDER: Final = regex.compile(r"\b[A-Z][A-Z_]*_\d+\b")
 _CODE_LINE: Final = regex.compile(
@@ -29,18 +27,19 @@ _CODE_LINE: Final = regex.compile(
     r" |(?:ALTER\ TABLE|DROP|FROM|WHERE|JOIN|GROUP\ BY)\b.*"
     r" |(?:if|for|while|switch|elif|else\ if|catch)\s*\(.*"
     r" |(?:return|print|echo|console\.log|System\.out)\b\s*[(\w\"'].*[;)]"
-    r" |[\w.\[\]\"'>-]+\s*(?:[-+*/|&:]?=|:=|\+\+|--)\s*[^=\n].*"
+    r" |[A-Za-z_$][A-Za-z0-9_.\[\]\"'>-]*\s*(?:[-+*/|&:]?=|:=)\s*[^=\n].*"
     r" |[\w.:]+\(.*\)\s*[;:{]?"
     r" |.*[;{}]"
     r" |(?:\$|>>>|\#!|//|/\*|\*/|sudo|pip|npm|git|cd)\ .*"
     r" |Traceback\ .*|File\ \".*"
     r")[ \t]*$"
 )
+_CODE_SIGN: Final = regex.compile(r"[=;{}()#$]|>>>|//|\b(?:import|SELECT|FROM|def|class|Traceback|print|git|pip)\b")
 _NOISE: Final = regex.compile(r"[\p{N}\p{S}\p{Co}\p{Cn}_*#|~/\\=+<>\[\](){}\"“”„«»:;•·–—-]+")
 _SPACE: Final = regex.compile(r"\s+")
 _LONG_RUN: Final = regex.compile(r"(\w)\1{3,}")
 
-SAMPLE: Final = 2000
+SAMPLE: Final = 1200
 """Characters of a message that are looked at: its first so many; a language shows itself sooner."""
 
 
@@ -63,7 +62,11 @@ def prose(text: str, limit: int = SAMPLE) -> str:
         text = _LATEX.sub(" ", text)
     if "_" in text:
         text = _PLACEHOLDER.sub(" ", text)
-    text = _CODE_LINE.sub("", text)
+    if _CODE_SIGN.search(text) is not None:
+        # A question that runs on into its code on one line is still a question.
+        without = _CODE_LINE.sub("", text)
+        if without.strip() or (leaning(text) <= 0 and text.isascii()):
+            text = without
     text = _NOISE.sub(" ", text)
     text = _LONG_RUN.sub(r"\1\1\1", text)
     return str(_SPACE.sub(" ", text).strip())
@@ -99,6 +102,4 @@ _PUNCTUATION: Final = regex.compile(r"[\p{P}\p{S}]+")
 
 def is_universal(words: str) -> bool:
     """Whether a message is made of words that say nothing about its language, like `ok` or `lol`."""
-    return len(words) < 40 and all(
-        word in _UNIVERSAL for word in _PUNCTUATION.sub(" ", words.lower()).split()
-    )
+    return len(words) < 40 and all(word in _UNIVERSAL for word in _PUNCTUATION.sub(" ", words.lower()).split())

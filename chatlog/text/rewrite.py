@@ -66,9 +66,7 @@ class Rewrite:
                 return before + position - start
         raise AssertionError("a find inside a placeholder")
 
-    def _keep(
-        self, start: int, end: int, length: int, pieces: list[str], kept: list[tuple[int, int, int]]
-    ) -> int:
+    def _keep(self, start: int, end: int, length: int, pieces: list[str], kept: list[tuple[int, int, int]]) -> int:
         pieces.append(self.text[start:end])
         for a, b, before in self._kept:
             low, high = max(a, start), min(b, end)

@@ -118,9 +118,7 @@ def main_script(weights: dict[str, float]) -> str:
     return max(sorted(weights), key=weights.__getitem__) if weights else ""
 
 
-_ONLY: Final = {
-    code: regex.compile(rf"[^\p{{{name}}}\p{{M}}\p{{Common}}]+") for code, name in _NAMES if code != "Kana"
-}
+_ONLY: Final = {code: regex.compile(rf"[^\p{{{name}}}\p{{M}}\p{{Common}}]+") for code, name in _NAMES if code != "Kana"}
 
 
 def keep_script(text: str, script: str) -> str:

@@ -15,7 +15,8 @@ PIECES = [
     "my name is Ada Novak", "Ada", "NAME_1", "Novak's", "ada@novak.example", "EMAIL_2", "+1 415 555 2671", "PHONE_1",
     "415-555-2671", "4111 1111 1111 1111", "123-45-6789", "192.0.2.7", "DOB: 1990-01-02", "password: hunter2!",
     "12 Oak Street, Springfield, IL 62701", "Calle Mayor, 3", "lives at", "SECRET_1", "sk-abcdefghijklmnopqrstuvwx",
-    "Dr.", "Mr. Smith", "@ada_1990", "\u200b", "４１５", "我叫王小明。", "меня зовут Иван Петров", "iban GB82WEST12345698765432",
+    "Dr.", "Mr. Smith", "@ada_1990", "\u200b", "４１５", "我叫王小明。",
+    "меня зовут Иван Петров", "iban GB82WEST12345698765432",
     "```\nx = 'ada@novak.example'\n```", "_", "1", "a", ":", "\n", " ", "'s", "ADDRESS_1", "Suite 5", "MRN-123456", "x",
 ]  # fmt: skip
 
