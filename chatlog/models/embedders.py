@@ -105,9 +105,7 @@ def open_embedder(
             model_kwargs={"use_safetensors": True},
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise DataError(
-            f"model {name} cannot be opened from {folder}: {type(error).__name__}: {error}"
-        ) from error
+        raise DataError(f"model {name} cannot be opened from {folder}: {type(error).__name__}: {error}") from error
     return _SentenceTransformer(name, model.eval(), max_tokens, prompt, dim)
 
 
@@ -163,9 +161,7 @@ class _SentenceTransformer:
         # A lone surrogate is a valid str and no valid UTF-8; the tokenizer would refuse the whole batch.
         prepared = [text.encode("utf-8", "replace").decode("utf-8") for text in prepared]
         # Text is data: "[SEP]" in a message is five characters, not a separator; hence split_special_tokens.
-        encoded = self._tokenizer(
-            prepared, truncation=True, max_length=self.max_tokens, split_special_tokens=True
-        )
+        encoded = self._tokenizer(prepared, truncation=True, max_length=self.max_tokens, split_special_tokens=True)
         ids: list[list[int]] = encoded["input_ids"]
         return ids
 
