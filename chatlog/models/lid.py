@@ -69,8 +69,8 @@ _ENGLISH: Final = regex.compile(
 )
 _ENGLISH_PHRASES: Final = frozenset(
     "thank thanks you hello hey hi yes no please good morning evening night great nice cool awesome blah sorry sure"
-    " what why how who when where continue go on more stop help me tell a joke again really the is it that perfect right"
-    " correct wrong exactly never mind of course welcome".split()
+    " what why how who when where continue go on more stop help me tell a joke again really the is it that perfect"
+    " right correct wrong exactly never mind of course welcome".split()
 )
 
 _SURE: Final = 0.75
