@@ -87,4 +87,5 @@ def _alike(one: str, other: str) -> bool:
         if a != b:
             break
         shared += 1
-    return shared >= 4 and max(len(one), len(other)) - shared <= 3
+    left = max(len(one), len(other)) - shared
+    return (shared >= 4 and left <= 3) or (shared >= 3 and left <= 1)

@@ -105,7 +105,7 @@ def _ngrams(units: list[str], shortest: int, longest: int) -> Iterator[str]:
 
 @cache
 def stop_words() -> frozenset[str]:
-    """Words of grammar in 22 languages, and the words of asking ("please", "write") that every topic has."""
+    """Words of grammar in some 30 languages, and the words of asking ("please", "write") that every topic has."""
     text = resources.files("chatlog.text").joinpath("stop_words.txt").read_text(encoding="utf-8")
     lines = (line.split("#", 1)[0] for line in text.splitlines())
     return frozenset(word for line in lines for word in line.split(":", 1)[-1].split())
