@@ -10,7 +10,7 @@ import regex
 from chatlog.models.ner import PersonRecognizer
 from chatlog.text.detect import find_patterns, placeholders, touches
 from chatlog.text.pii_address import find_addresses
-from chatlog.text.pii_gazetteer import find_listed_names
+from chatlog.text.pii_gazetteer import find_listed_names, is_family, is_given
 from chatlog.text.pii_names import find_names, trim_name
 from chatlog.text.pii_span import Span, resolve
 from chatlog.text.view import view
@@ -22,7 +22,7 @@ Bounds = tuple[int, int, float]
 _MODEL_SCORE: Final = 0.75
 """The model's spans lose to cues and titles, whose ends are surer."""
 
-_NAME_LIKE: Final = regex.compile(r"\p{Lu}|[\p{Han}\p{Hangul}\p{Katakana}]")
+_NAME_LIKE: Final = regex.compile(r"\p{Lu}")
 _NEVER: Final = regex.compile(r"[\d@/\\<>{}=_#*|\[\]()]|https?:")
 
 
@@ -72,8 +72,20 @@ class PiiDetector:
             holes = placeholders(text)
             for offset, piece in each:
                 for start, end, score in known[piece]:
-                    if not touches(holes, offset + start, offset + end):
-                        spans.append(Span(offset + start, offset + end, "PERSON", min(score, _MODEL_SCORE), "spacy"))
+                    at = (offset + start, offset + end)
+                    if not touches(holes, *at) and not _common(text, text[at[0] : at[1]]):
+                        spans.append(Span(*at, "PERSON", min(score, _MODEL_SCORE), "spacy"))
+
+
+def _common(text: str, name: str) -> bool:
+    """Whether every word of what the model took for a name stands in `text` in lower case too, or is no name alone.
+
+    A heading's capitals (`Dynamic Capabilities`) and a program's classes (`Exception`) fool the model.
+    """
+    words = [word for word in name.lower().split() if len(word) > 1]
+    if any(is_given(word) or is_family(word) for word in words):
+        return False
+    return all(regex.search(rf"(?<!\w){regex.escape(word)}(?!\w)", text) is not None for word in words)
 
 
 def _trim(piece: str, start: int, end: int) -> tuple[int, int] | None:

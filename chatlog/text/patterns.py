@@ -94,7 +94,7 @@ _DATE: Final = regex.compile(
 
 def _is_username(text: str) -> bool:
     """Whether a value beside `user` is a person's: no dotted path of a program."""
-    return "." not in text or any(c.isdigit() for c in text) or text.count(".") == 1
+    return "." not in text or any(c.isdigit() for c in text)
 
 
 def _long_phone(text: str) -> bool:

@@ -37,7 +37,8 @@ _CORE: Final = regex.compile(
           (?:(?-i:[\p{{Lu}}\d])[\w'’.-]*[ \t]+){{1,5}}?(?:{_TYPES})\b\.?
           (?:[ \t](?:north|south|east|west|[nsew]{{1,2}})\b)?
     | {_NUMBER},?[ \t]+(?:bis[ \t]+)?{_PREFIX}[ \t]+{_WORD}(?:[ \t]+{_WORD}){{0,5}}
-    | (?<![\p{{L}}\d.@/]){_PREFIX},?[ \t]*(?!\d+[ \t]*h(?:oras|rs)?\b){_WORD}(?:[ \t]+{_WORD}){{0,6}}?{_AFTER}
+    | (?<![\p{{L}}\d.@/]){_PREFIX},?(?:(?<=[./])[ \t]*|[ \t]+)
+          (?!\d+[ \t]*h(?:oras|rs)?\b){_WORD}(?:[ \t]+{_WORD}){{0,6}}?{_AFTER}
     | (?<![\p{{L}}\d.@/]){_CAPITAL}(?:[ \t-]{_CAPITAL}){{0,2}}[ \t-]?(?<=\p{{L}}|[ ])(?:{_COMPOUND}){_AFTER}
     | (?<![\p{{L}}\d.@/])(?-i:\p{{Lu}})\p{{L}}*?(?:{_COMPOUND}){_AFTER}
     | (?<![\p{{L}}\d.@/]){_CAPITAL}(?:[ \t]{_CAPITAL}){{0,2}}[ \t](?:{_SECOND}){_AFTER}\.?

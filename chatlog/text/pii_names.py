@@ -92,6 +92,8 @@ PATTERNS: Final = (
 _WORD: Final = regex.compile(r"[^\s]+")
 _DEGREE: Final = regex.compile(r",?[ \t](?:MD|PhD|Ph\.D|DDS|DVM|MBA|Esq|Jr|Sr|III|II|IV)\b\.?")
 _TITLES: Final = frozenset(_TITLE_WORDS.split("|"))
+_CAMEL: Final = regex.compile(r"(?<!\b(?:Mc|Mac|De|Di|La|Le|Van|Fitz|O|D))\p{Ll}\p{Lu}\p{Ll}|\p{Lu}{2}\p{Ll}{3}|_")
+"""A name of a program's thing (TextBox, SQLAlchemy), not of a person."""
 _STRIP: Final = ".,;:'’\"()"
 
 
@@ -108,9 +110,8 @@ def trim_name(text: str, start: int, end: int) -> tuple[int, int] | None:
             first = match.start() if first < 0 else first
             titled = True
             continue
-        if (word in NOT_NAMES and len(word) > 1 and word not in FAMILY) or (
-            last < 0 and match[0][0].islower() and "-" in match[0]
-        ):
+        listed = word in NOT_NAMES and len(word) > 1 and word not in FAMILY
+        if listed or _CAMEL.search(match[0]) or (last < 0 and match[0][0].islower() and "-" in match[0]):
             if last >= 0:
                 break
             first, titled = -1, False

@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from typing import Final
 
+import regex
+
 from chatlog.text.cues import cues, stems
 from chatlog.text.patterns import Rule, rule
 
@@ -16,10 +18,16 @@ _PLACEHOLDERS: Final = frozenset(
 )
 
 
+_PATH: Final = regex.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+"""A dotted path of a program, where a password would stand: `request.body.password`."""
+
+
 def _is_password(value: str) -> bool:
     """Whether a value beside `password` is one, and not a word of the sentence or a variable."""
     bare = value.strip("\"'`")
     if len(bare) < 4 or bare.lower() in _PLACEHOLDERS or set(bare) <= set("*x.•_"):
+        return False
+    if _PATH.fullmatch(bare):
         return False
     if any(character in bare for character in "(){}$<>"):
         return False

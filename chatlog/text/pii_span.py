@@ -78,9 +78,14 @@ def resolve(spans: Iterable[Span]) -> list[Span]:
 
 
 def join_names(text: str, spans: Iterable[Span]) -> list[Span]:
-    """The spans with neighbouring parts of one name made one: given and family name found apart."""
+    """The spans without space at their ends, and with neighbouring parts of one name made one."""
     joined: list[Span] = []
-    for span in spans:
+    for found in spans:
+        value = text[found.start : found.end]
+        lead, trail = len(value) - len(value.lstrip()), len(value) - len(value.rstrip())
+        if lead == len(value):
+            continue
+        span = Span(found.start + lead, found.end - trail, found.type, found.score, found.recognizer)
         last = joined[-1] if joined else None
         if (
             last is not None

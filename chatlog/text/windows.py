@@ -16,6 +16,8 @@ _SENTENCE: Final = regex.compile(
     r"(?:[^.!?]|[.!?](?!\s)|(?<=(?<!\p{L})(?:\p{L}|Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|vs|Hon|Rev|Gen|Col|Lt|Capt|Sgt|No))\.)++[.!?]*[\s\"')\]]*"
 )
 _CAPITALISED: Final = regex.compile(r"(?<![\p{L}\d'’_-])\p{Lu}(?:['’]\p{Lu})?\p{L}*\p{Ll}[\p{L}'’-]*")
+_FOREIGN: Final = regex.compile(r"[^\p{Latin}\p{Common}\p{Inherited}\p{Greek}]")
+"""Letters of scripts beside which the model takes whole clauses for a person."""
 _FORMAL: Final = regex.compile(r"^\s*[|$\\]|\\(?:begin|end|frac|sum|int)\b|\|.*\|.*\|")
 """Lines of tables and formulas."""
 
@@ -38,7 +40,7 @@ def windows(text: str) -> Iterator[tuple[int, str]]:
             if _CAPITALISED.search(line[0]) is None or _FORMAL.search(line[0]) or leaning(line[0]) < 0:
                 continue
             for sentence in _SENTENCE.finditer(line[0]):
-                if _could_name(sentence[0]):
+                if _FOREIGN.search(sentence[0]) is None and _could_name(sentence[0]):
                     yield from _cut(line.start() + sentence.start(), sentence[0].rstrip())
 
 
