@@ -23,7 +23,7 @@ def demo(
         "demo-out"
     ),
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one a core by default.", show_default=False)
+        int | None, typer.Option(min=1, help="Processes; one a core, fewer for little work.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:

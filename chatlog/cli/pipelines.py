@@ -39,7 +39,7 @@ def run(
     more: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="More paths for --input.")] = None,
     engine: Annotated[str, typer.Option(help="Where the work is done: local.")] = "local",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one a core by default.", show_default=False)
+        int | None, typer.Option(min=1, help="Processes; one a core, fewer for little work.", show_default=False)
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="STAGE", help="Stop after this stage.")] = None,
     set_: Settings = None,

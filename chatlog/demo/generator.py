@@ -77,10 +77,12 @@ class _Writers:
         self.truth_path = out / "truth.jsonl"
         self.truth = TruthFile(self.truth_path)
         shared = self.truth, dice, broken
-        self.fastchat = LogFile(out, "", 0, *shared)
-        self.openai = LogFile(out, "openai-messages-{:04d}.jsonl", 200_000, *shared)
-        self.sharegpt = ArrayFile(out, "sharegpt-{:04d}.json", 50_000, *shared)
-        self.wildchat = ParquetFile(out, "wildchat-{:04d}.parquet", 200_000, *shared, WILDCHAT)
+        folder = out / "logs"  # apart from the truth, so that a run can be given the whole folder
+        folder.mkdir()
+        self.fastchat = LogFile(folder, "", 0, *shared)
+        self.openai = LogFile(folder, "openai-messages-{:04d}.jsonl", 200_000, *shared)
+        self.sharegpt = ArrayFile(folder, "sharegpt-{:04d}.json", 50_000, *shared)
+        self.wildchat = ParquetFile(folder, "wildchat-{:04d}.parquet", 200_000, *shared, WILDCHAT)
         self._waiting: list[tuple[float, int, bytes, Event]] = []
         self._order = 0
 
@@ -203,7 +205,7 @@ def generate_logs(
     formats: Sequence[str] = FORMATS,
     mix: Mix | None = None,
 ) -> GenerationSummary:
-    """What was written into ``out``: raw logs in the given formats, and ``truth.jsonl`` beside them.
+    """What was written into ``out``: raw logs of the given formats in ``logs/``, and ``truth.jsonl`` beside it.
 
     Args:
         out: a folder; made when it is missing, and refused when it holds something.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from chatlog.engine.events import Listener, ShardDone, StepDone, StepStarted, silent
 from chatlog.engine.identity import of_step
@@ -18,6 +19,10 @@ from chatlog.engine.whole import run_global
 from chatlog.errors import ConfigError
 from chatlog.pipeline import INGEST, Pipeline, Plan, PlannedStep, parse, plan
 from chatlog.stage import GlobalStage
+
+_BYTES_A_WORKER: Final = 8 << 20
+_ROWS_A_WORKER: Final = 1_000
+"""What one more process is started for: it imports packages and loads a model before its first row."""
 
 Prints = dict[str, list[str]]
 """Stage to the fingerprints of its shards."""
@@ -55,7 +60,7 @@ def run(
     Args:
         pipeline: from chatlog.load.
         out: the run folder; made when it is not there.
-        workers: processes; by default one a core. The bytes do not depend on it.
+        workers: processes; by default one a core, fewer for little work. The bytes do not depend on it.
         until: the last stage to run.
         listener: told of progress.
 
@@ -67,7 +72,6 @@ def run(
     planned = plan(pipeline, until)
     if workers is not None and workers < 1:
         raise ConfigError(f"workers should be at least 1, found {workers}")
-    count = workers or os.cpu_count() or 1
     folder = Run(Path(out))
     before = os.umask(0o077)
     try:
@@ -76,7 +80,7 @@ def run(
             folder.write_json(
                 "run.json", {"name": pipeline.name, "base": str(pipeline.base), "pipeline": pipeline.data}
             )
-            return _run(folder, pipeline, planned, count, listener)
+            return _run(folder, pipeline, planned, workers, listener)
     finally:
         os.umask(before)
 
@@ -106,7 +110,7 @@ def _check_folder(folder: Run, pipeline: Pipeline) -> None:
         raise ConfigError(f"{folder.root} exists and is not a run folder; give a folder that is empty or new")
 
 
-def _run(folder: Run, pipeline: Pipeline, planned: Plan, workers: int, listener: Listener) -> RunSummary:
+def _run(folder: Run, pipeline: Pipeline, planned: Plan, asked: int | None, listener: Listener) -> RunSummary:
     made: dict[str, int] = {}
     seconds: dict[str, float] = {}
     shards = plan_ingest(folder, pipeline)
@@ -121,11 +125,15 @@ def _run(folder: Run, pipeline: Pipeline, planned: Plan, workers: int, listener:
         stale = [shard for shard, print_ in enumerate(prints[name]) if not folder.is_done(name, shard, print_)]
         listener(StepStarted(name, len(shards), len(shards) - len(stale)))
         if step is None:
+            size = sum(shards[shard].chunk.end - shards[shard].chunk.start for shard in stale)
+            workers = asked or _worth(size, _BYTES_A_WORKER)
             sidecars = run_units(_ingest_work(folder, pipeline, shards, stale), workers)
         elif isinstance(step.step.stage, GlobalStage):
             units = [_unit(folder, step, shard, print_) for shard, print_ in enumerate(prints[name])]
             sidecars = run_global(folder, step, units) if stale else iter(())
         else:
+            size = sum((folder.read_sidecar(INGEST, shard) or {}).get("rows", 0) for shard in stale)
+            workers = asked or _worth(size, _ROWS_A_WORKER)
             sidecars = run_units([(_unit(folder, step, shard, prints[name][shard]), {}) for shard in stale], workers)
         rows = 0
         for sidecar in sidecars:
@@ -137,6 +145,11 @@ def _run(folder: Run, pipeline: Pipeline, planned: Plan, workers: int, listener:
         if step is None:
             _clear_spool(folder)
     return RunSummary(folder.root, len(shards), made, seconds, ingest_counts(folder, len(shards)))
+
+
+def _worth(size: int, share: int) -> int:
+    """Processes that are worth their start: one a core, but each with `share` of the work at least."""
+    return min(os.cpu_count() or 1, 1 + size // share)
 
 
 def fingerprints(step: PlannedStep, prints: Prints, shards: int) -> list[str]:

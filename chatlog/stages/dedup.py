@@ -3,7 +3,8 @@
 Three kinds, found in this order. *Snapshots*: states of one conversation, logged turn by turn; the
 most complete one supersedes the others, which take no further part. *Exact*: equal after folding.
 *Near*: MinHash bands propose pairs, the Jaccard similarity of the shingle sets decides, union-find
-joins (Broder 1997; Lee et al. 2022), and what has too little in common with the kept telling leaves again. The two sides of a battle are never each other's duplicates.
+joins (Broder 1997; Lee et al. 2022), and what has too little in common with the kept telling
+leaves again. The two sides of a battle are never each other's duplicates.
 """
 
 from __future__ import annotations

@@ -15,7 +15,15 @@ import pytest
 
 from tests.conftest import ROOT, conversation, write_jsonl
 
-RECIPE = '[[source]]\nreader = "openai_messages"\npaths = ["*.jsonl"]\n[[stage]]\nuse = "fingerprint"\n[[stage]]\nuse = "dedup"\n'
+RECIPE = """
+[[source]]
+reader = "openai_messages"
+paths = ["*.jsonl"]
+[[stage]]
+use = "fingerprint"
+[[stage]]
+use = "dedup"
+"""
 
 
 def chatlog(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -84,9 +84,9 @@ def good(logs: Logs) -> list[dict[str, Any]]:
 def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
         generate_logs(tmp_path / name, 600, seed=seed)
-    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    names = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*"))
     assert len(names) == 5
-    assert names == sorted(path.name for path in (tmp_path / "b").iterdir())
+    assert names == sorted(path.relative_to(tmp_path / "b") for path in (tmp_path / "b").rglob("*.*"))
     for name in names:
         a, b, c = ((tmp_path / folder / name).read_bytes() for folder in "abc")
         assert a == b, name

@@ -29,7 +29,7 @@ def test_what_is_undefined_is_none() -> None:
     assert found["auprc"] is None and found["precision"] is None and found["recall"] is None
 
 
-def write(path: Path, count: int = 60) -> Path:
+def write(path: Path, count: int = 150) -> Path:
     rows = []
     for number in range(count):
         flagged = number % 2
@@ -45,7 +45,7 @@ def write(path: Path, count: int = 60) -> Path:
 def test_rows_that_were_trained_on_are_never_scored_as_held_out(tmp_path: Path) -> None:
     path = write(tmp_path / "made.jsonl")
     held_out = evaluate(path, folds=3)
-    assert (held_out.task, held_out.file, held_out.n) == ("moderation", "made.jsonl", 60)
+    assert (held_out.task, held_out.file, held_out.n) == ("moderation", "made.jsonl", 150)
     assert held_out.metrics["held_out"] is True
     assert held_out.metrics["auprc"] > 0.9
     assert set(held_out.metrics["by_language"]) == {"en", "fr"}

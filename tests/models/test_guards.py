@@ -129,3 +129,12 @@ def test_a_true_category_always_flags_and_thresholds_hold_per_category() -> None
     judgment = thresholds.decide(Verdict(0.2, {"sexual/minors": 0.15, "hate": 0.4}))
     assert judgment.flagged and dict(judgment.categories) == {"hate": False, "sexual/minors": True}
     assert thresholds.decide(Verdict(0.5)).flagged and not thresholds.decide(Verdict(0.499)).flagged
+
+
+def test_what_training_found_names_a_rule_and_what_a_user_set_flags() -> None:
+    verdict = Verdict(0.2, {"hate": 0.9, "violence": 0.9})
+    learnt = Thresholds(0.5, {}, {"hate": 0.3, "violence": 0.95}).decide(verdict)
+    assert not learnt.flagged and not any(learnt.categories.values())
+    over = Thresholds(0.1, {}, {"hate": 0.3, "violence": 0.95}).decide(verdict)
+    assert over.flagged and dict(over.categories) == {"hate": True, "violence": False}
+    assert Thresholds(0.5, {"hate": 0.8}, {"violence": 0.1}).decide(verdict).flagged
