@@ -66,20 +66,34 @@ def failed(reason: str) -> Judgment:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Probabilities from which a message is flagged, and from which a category is true."""
+    """Probabilities from which a message is flagged, and from which a category is true.
+
+    Attributes:
+        flagged: for the message.
+        categories: what a user set for a category: it flags the message, whatever the message's own score is.
+        learnt: what training found for a category: it says which rule a flagged message breaks, and flags
+            none by itself. Several weak classifiers, each free to flag, would flag most of what is harmless.
+    """
 
     flagged: float
     categories: Mapping[str, float] = field(default_factory=dict)
+    learnt: Mapping[str, float] = field(default_factory=dict)
 
     def decide(self, verdict: Verdict) -> Judgment:
         """The judgment of a verdict; a true category always makes the message flagged."""
         # Rounded before it is compared, so that a last bit never decides.
         scores = {name: round(verdict.categories[name], 6) for name in CATEGORIES if name in verdict.categories}
         score = round(verdict.score, 6)
-        flags = {name: value >= self.categories.get(name, self.flagged) for name, value in scores.items()}
+        over = score >= self.flagged
+        flags = {
+            name: value >= self.categories[name]
+            if name in self.categories
+            else over and value >= self.learnt.get(name, self.flagged)
+            for name, value in scores.items()
+        }
         return Judgment(
             status="ok",
-            flagged=score >= self.flagged or any(flags.values()),
+            flagged=over or any(flags.values()),
             score=score,
             categories=flags,
             category_scores=scores,

@@ -88,7 +88,8 @@ def open_cpu(
     own = dict(zip(heads.names, heads.thresholds.tolist(), strict=True))
     chosen = Thresholds(
         own[heads.names[0]] if threshold is None else threshold,
-        {**{name: own[name] for name in heads.names[1:]}, **(thresholds or {})},
+        thresholds or {},
+        {name: own[name] for name in heads.names[1:]},
     )
     if encoder is None:
         from chatlog.models.embedders import open_embedder

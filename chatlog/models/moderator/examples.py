@@ -31,7 +31,7 @@ PARENTS: Final = {
 FEWEST: Final = 20
 """A language needs so many rows of either class: with one alone, the language itself would be learnt."""
 
-CAP: Final = 1500
+CAP: Final = 2000
 """Rows of one set that are fitted, spread over its languages and labels: a set's size says nothing of chats."""
 
 
@@ -46,6 +46,8 @@ class Examples:
         names: the sets' names.
         targets: `(n, len(HEADS)) float32`: 1, 0, or NaN where nobody annotated it.
         weights: `(n,) float32`; 0 where a row is scored and never fitted.
+        reference: `(n,) bool`, rows of sets that are labelled by OpenAI category: they hold to the policy
+            that the moderator speaks for, where others have their own idea of what is wrong.
     """
 
     texts: list[str]
@@ -54,6 +56,7 @@ class Examples:
     names: list[str]
     targets: npt.NDArray[np.float32]
     weights: npt.NDArray[np.float32]
+    reference: npt.NDArray[np.bool_]
 
 
 def examples(sets: Sequence[tuple[str, list[dict[str, Any]]]]) -> Examples:
@@ -75,7 +78,8 @@ def examples(sets: Sequence[tuple[str, list[dict[str, Any]]]]) -> Examples:
     table = np.array(targets, dtype=np.float32).reshape(len(texts), len(HEADS))
     places = np.array(origins, dtype=np.int64)
     weights = _weights(texts, places, languages, table[:, 0])
-    return Examples(texts, languages, places, [name for name, _ in sets], table, weights)
+    labelled = np.array([any(row.get("labels") for row in rows) for _, rows in sets], dtype=bool)
+    return Examples(texts, languages, places, [name for name, _ in sets], table, weights, labelled[places])
 
 
 def folds(texts: Sequence[str], count: int, seed: int) -> npt.NDArray[np.int64]:
@@ -132,6 +136,17 @@ def _weights(
     for row, (origin, language, label) in enumerate(zip(sets.tolist(), languages, flagged.tolist(), strict=True)):
         if min(classes[language, 0.0], classes[language, 1.0]) >= FEWEST:
             groups.setdefault((origin, language, label), []).append(row)
+    # A set with one class in a language needs one with the other: requests for harm without ordinary
+    # requests beside them would teach that whoever asks in Arabic asks for harm.
+    lone: dict[str, set[float]] = {}
+    for origin, language, label in groups:
+        if (origin, language, 1 - label) not in groups:
+            lone.setdefault(language, set()).add(label)
+    groups = {
+        (origin, language, label): rows
+        for (origin, language, label), rows in groups.items()
+        if (origin, language, 1 - label) in groups or len(lone[language]) == 2
+    }
     quota = {origin: CAP // count for origin, count in Counter(key[0] for key in groups).items()}
     for key, rows in groups.items():
         # By digest: which rows are taken does not depend on the order of the file.

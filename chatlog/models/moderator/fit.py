@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from chatlog.errors import MissingExtra
 from chatlog.models.moderator.examples import Examples
-from chatlog.models.moderator.features import BUCKETS, VECTOR_SCALE, Encoder, Vectors, grams, windows
+from chatlog.models.moderator.features import BUCKETS, DIMENSIONS, VECTOR_SCALE, Encoder, Vectors, grams, windows
 from chatlog.models.moderator.heads import HEADS, Heads
 
 PENALTY: Final = 0.1
@@ -21,7 +21,7 @@ FEWEST_POSITIVES: Final = 10
 """A head with fewer positive rows is not made: its category stays null, where 0 would be a claim."""
 
 SHARE: Final = 0.25
-"""Share of violations that probabilities and thresholds refer to: near the 0.28 of OpenAI's set."""
+"""Share of violations that probabilities and thresholds refer to, where no reference set tells one."""
 
 WINDOWS: Final = 8
 """Windows of a training text that are fitted."""
@@ -81,7 +81,11 @@ def fit(features: Features, data: Examples, rows: npt.NDArray[np.bool_]) -> Head
         chosen = np.flatnonzero(weights[features.owner])
         owner = features.owner[chosen]
         vector, table, bias = _logistic(
-            VECTOR_SCALE * features.vectors[chosen], features.grams[chosen], target[owner], weights[owner]
+            VECTOR_SCALE * features.vectors[chosen],
+            features.grams[chosen],
+            target[owner],
+            weights[owner],
+            reference=data.reference[owner],
         )
         names.append(name)
         vectors.append(vector)
@@ -89,8 +93,8 @@ def fit(features: Features, data: Examples, rows: npt.NDArray[np.bool_]) -> Head
         biases.append(bias)
     return Heads(
         tuple(names),
-        np.array(vectors, dtype=np.float32),
-        np.array(tables, dtype=np.float32),
+        np.array(vectors, dtype=np.float32).reshape(len(names), DIMENSIONS),
+        np.array(tables, dtype=np.float32).reshape(len(names), BUCKETS),
         np.array(biases, dtype=np.float32),
         np.full(len(names), 0.5, dtype=np.float32),
     )
@@ -114,14 +118,16 @@ def balanced(
 def calibrated(heads: Heads, held_out: Floats, data: Examples) -> Heads:
     """The heads with calibrated log-odds and thresholds, from held-out log-odds `(n, heads)`.
 
-    Platt scaling (a line through the log-odds); a head's threshold has the best F1. Both on weighted
-    rows of which SHARE violate.
+    Platt scaling (a line through the log-odds); a head's threshold has the best F1. Both on rows weighted
+    so that as many violate as among the reference rows: one in four at all, one in twenty a rare category.
     """
     slopes, shifts, thresholds = [], [], []
     for column, name in enumerate(heads.names):
         target = data.targets[:, HEADS.index(name)]
         used = (data.weights > 0) & ~np.isnan(target) & ~np.isnan(held_out[:, column])
-        weights = balanced(data.weights, target, used, SHARE)[used]
+        known = used & data.reference
+        share = float(target[known].mean()) if known.sum() >= FEWEST_POSITIVES else SHARE
+        weights = balanced(data.weights, target, used, share)[used]
         logits, labels = held_out[used, column], target[used]
         slope, _, shift = _logistic(logits[:, None], None, labels, weights, penalty=1e-6)
         scaled = slope[0] * logits + shift
@@ -147,33 +153,74 @@ def _best_cut(scores: Floats, labels: npt.NDArray[np.float32], weights: Floats) 
 
 
 def _logistic(
-    dense: npt.NDArray[Any], sparse: Any, target: npt.NDArray[Any], weights: Floats, penalty: float = PENALTY
+    dense: npt.NDArray[Any],
+    sparse: Any,
+    target: npt.NDArray[Any],
+    weights: Floats,
+    *,
+    reference: npt.NDArray[np.bool_] | None = None,
+    penalty: float = PENALTY,
 ) -> tuple[Floats, Floats, float]:
-    """Coefficients of the dense and the sparse block, and the intercept, at the least penalised loss."""
+    """Coefficients of the dense and the sparse block, and the intercept, at the least penalised loss.
+
+    With `reference`, coefficients are the sum of a part that all rows share and one that the reference rows
+    alone have (H. Daumé III, Frustratingly Easy Domain Adaptation, ACL 2007).
+    """
     from scipy.optimize import minimize  # type: ignore[import-untyped, unused-ignore]
 
-    width = dense.shape[1]
-    extra = 0 if sparse is None else sparse.shape[1]
+    # Buckets that no row fills keep a coefficient of zero, whatever the loss.
+    filled = np.empty(0, dtype=np.int64) if sparse is None else np.unique(sparse.indices)
+    blocks = [_Block(dense, None if sparse is None else sparse[:, filled], np.arange(len(target)))]
+    if reference is not None and reference.any() and not reference.all():
+        rows = np.flatnonzero(reference)
+        blocks.append(_Block(dense[rows], sparse[rows][:, filled], rows))
+    width = dense.shape[1] + len(filled) + 1
     signs = np.where(target == 1, 1.0, -1.0)
 
     def loss(theta: Floats) -> tuple[float, Floats]:
-        # The features are float32: a product in their own type reads half the memory and copies nothing.
-        single = theta.astype(dense.dtype)
-        margin = (dense @ single[:width]).astype(np.float64) + theta[-1]
-        if extra:
-            margin += sparse @ single[width:-1]
+        parts = theta.reshape(len(blocks), width)
+        margin = np.zeros(len(target))
+        for block, part in zip(blocks, parts, strict=True):
+            margin[block.rows] += block.margin(part)
         margin *= signs
         slope = -signs * weights / (1 + np.exp(np.clip(margin, -500, 500)))
-        narrow = slope.astype(dense.dtype)
-        gradient = np.empty_like(theta)
-        gradient[:width] = narrow @ dense
-        if extra:
-            gradient[width:-1] = narrow @ sparse
-        gradient[:-1] += penalty * theta[:-1]
-        gradient[-1] = slope.sum()
-        value = float(weights @ np.logaddexp(0, -margin) + penalty / 2 * theta[:-1] @ theta[:-1])
-        return value, gradient
+        gradient = np.array([block.gradient(slope[block.rows], width) for block in blocks])
+        gradient[:, :-1] += penalty * parts[:, :-1]
+        # The shared intercept is free; a deviation from it costs as any other coefficient does.
+        gradient[1:, -1] += penalty * parts[1:, -1]
+        squares = (parts[:, :-1] ** 2).sum() + (parts[1:, -1] ** 2).sum()
+        value = float(weights @ np.logaddexp(0, -margin) + penalty / 2 * squares)
+        return value, gradient.ravel()
 
-    start = np.zeros(width + extra + 1)
-    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-7}).x
-    return best[:width], best[width:-1], float(best[-1])
+    options = {"maxiter": 120, "ftol": 1e-7}
+    best = minimize(loss, np.zeros(len(blocks) * width), jac=True, method="L-BFGS-B", options=options).x
+    total = best.reshape(len(blocks), width).sum(axis=0)
+    table = np.zeros(0 if sparse is None else sparse.shape[1])
+    table[filled] = total[dense.shape[1] : -1]
+    return total[: dense.shape[1]], table, float(total[-1])
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Rows that have coefficients of their own."""
+
+    dense: npt.NDArray[Any]
+    sparse: Any
+    rows: npt.NDArray[np.int64]
+
+    def margin(self, part: Floats) -> Floats:
+        # The features are float32: a product in their own type reads half the memory and copies nothing.
+        single = part.astype(self.dense.dtype)
+        found: Floats = (self.dense @ single[: self.dense.shape[1]]).astype(np.float64) + part[-1]
+        if self.sparse is not None:
+            found += self.sparse @ single[self.dense.shape[1] : -1]
+        return found
+
+    def gradient(self, slope: Floats, width: int) -> Floats:
+        single = slope.astype(self.dense.dtype)
+        found = np.empty(width)
+        found[: self.dense.shape[1]] = single @ self.dense
+        if self.sparse is not None:
+            found[self.dense.shape[1] : -1] = single @ self.sparse
+        found[-1] = slope.sum()
+        return found

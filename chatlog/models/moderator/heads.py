@@ -23,7 +23,7 @@ FLAGGED: Final = "flagged"
 HEADS: Final = (FLAGGED, *CATEGORIES)
 
 SHIPPED: Final = "moderator-v1"
-SHIPPED_SHA256: Final = "b3b58b0696e8716e976d6ca6289cd2e8c00d58be3ac6cf170f077bb3dfc62b3f"
+SHIPPED_SHA256: Final = "fd19f47cc9eefab3300c08ef9bea483a2675c146ee7b5e75d14edf1c8bbe3211"
 
 _FORMAT: Final = "chatlog-moderator/1"
 

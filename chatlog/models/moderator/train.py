@@ -102,6 +102,7 @@ def fitted(data: Examples) -> Examples:
         names=data.names,
         targets=data.targets[rows],
         weights=data.weights[rows],
+        reference=data.reference[rows],
     )
 
 
