@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
@@ -26,8 +27,9 @@ def placeholders(text: str) -> list[tuple[int, int]]:
 
 
 def touches(holes: Sequence[tuple[int, int]], start: int, end: int) -> bool:
-    """Whether `[start, end)` shares a character with one of `holes`."""
-    return any(a < end and start < b for a, b in holes)
+    """Whether `[start, end)` shares a character with one of `holes`, which are disjoint and by position."""
+    at = bisect_left(holes, (end, 0))
+    return at > 0 and holes[at - 1][1] > start
 
 
 def find_patterns(text: str, seen: View | None = None) -> list[Span]:

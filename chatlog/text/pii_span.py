@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +28,10 @@ LABELS: Final = {
     "SECRET": "SECRET",
 }
 """Types, named as Presidio names them where it has the type, and the label of each one's placeholders."""
+
+
+_DIVISIBLE: Final = frozenset(["PERSON", "STREET_ADDRESS"])
+_SHORTEST_REST: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +60,21 @@ def resolve(spans: Iterable[Span]) -> list[Span]:
     since half of an address is still an address.
     """
     taken: list[Span] = []
+    starts: list[int] = []
     for span in sorted(spans, key=lambda s: (-s.score, s.start - s.end, s.start, s.type)):
-        pieces = [(span.start, span.end)]
-        for other in taken:
-            pieces = (
-                [
-                    piece
-                    for start, end in pieces
-                    for piece in ((start, min(end, other.start)), (max(start, other.end), end))
-                    if piece[0] < piece[1]
-                ]
-                if any(start < other.end and other.start < end for start, end in pieces)
-                else pieces
-            )
-        if pieces == [(span.start, span.end)]:
-            taken.append(span)
-        elif span.type in ("PERSON", "STREET_ADDRESS"):
-            taken.extend(
-                Span(start, end, span.type, span.score, span.recognizer) for start, end in pieces if end - start >= 4
-            )
-    return sorted(taken, key=lambda s: s.start)
+        # `taken` is disjoint and sorted, so only the one before the start and those inside can overlap.
+        low = max(0, bisect_right(starts, span.start) - 1)
+        high = bisect_left(starts, span.end)
+        others = [other for other in taken[low:high] if other.end > span.start]
+        if others and span.type not in _DIVISIBLE:
+            continue
+        edges = [span.start, *(edge for other in others for edge in (other.start, other.end)), span.end]
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            if end - start >= (_SHORTEST_REST if others else 1):
+                at = bisect_left(starts, start)
+                starts.insert(at, start)
+                taken.insert(at, Span(start, end, span.type, span.score, span.recognizer))
+    return taken
 
 
 def join_names(text: str, spans: Iterable[Span]) -> list[Span]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ class Rewrite:
     text: str
     spans: list[Span] = field(default_factory=list)
     placeholders: list[str | None] = field(default_factory=list)
+    _told: set[tuple[Span, str | None]] = field(default_factory=set)
     _kept: list[tuple[int, int, int]] = field(default_factory=list)  # (start now, end now, start before)
 
     def __post_init__(self) -> None:
@@ -56,23 +58,28 @@ class Rewrite:
         return True
 
     def _add(self, span: Span, name: str | None) -> None:
-        if (span, name) not in zip(self.spans, self.placeholders, strict=True):
+        if (span, name) not in self._told:
+            self._told.add((span, name))
             self.spans.append(span)
             self.placeholders.append(name)
 
     def _before(self, position: int) -> int:
-        for start, end, before in self._kept:
-            if start <= position < end:
-                return before + position - start
-        raise AssertionError("a find inside a placeholder")
+        start, _, before = self._kept[bisect_right(self._kept, position, key=_start) - 1]
+        return before + position - start
 
     def _keep(self, start: int, end: int, length: int, pieces: list[str], kept: list[tuple[int, int, int]]) -> int:
         pieces.append(self.text[start:end])
-        for a, b, before in self._kept:
+        first = max(0, bisect_right(self._kept, start, key=_start) - 1)
+        last = bisect_left(self._kept, end, key=_start)
+        for a, b, before in self._kept[first:last]:
             low, high = max(a, start), min(b, end)
             if low < high:
                 kept.append((length + low - start, length + high - start, before + low - a))
         return length + end - start
+
+
+def _start(stretch: tuple[int, int, int]) -> int:
+    return stretch[0]
 
 
 def _joins(text: str, position: int) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +36,7 @@ def test_the_surer_find_wins_and_an_address_keeps_its_rest() -> None:
 @given(SPANS)
 def test_resolved_spans_are_disjoint_by_position_and_repeatable(spans: list[Span]) -> None:
     found = resolve(spans)
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(found))
     assert resolve(found) == found
     assert resolve(list(reversed(spans))) == found
 
