@@ -47,6 +47,14 @@ _HEX_GROUPS: Final = re.compile(
     r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\."
 )
 _LONG_WORD: Final = 26
+_SPACED: Final = "".join(
+    rf"\p{{{script}}}"
+    for script in (
+        "Latin Cyrillic Greek Arabic Hebrew Armenian Georgian Ethiopic Devanagari Bengali Gurmukhi Gujarati Tamil Telugu "
+        "Kannada Malayalam M Nd"
+    ).split()
+) + "_"
+"""What `\\w` stands for in scripts that put spaces between words, as the inside of a class."""
 
 TRIGGERS: Final[dict[str, Callable[[str], bool]]] = {
     "": lambda text: True,
@@ -66,7 +74,15 @@ def rule(
     words: tuple[str, ...] = (),
     check: Callable[[str], bool] | None = None,
 ) -> Rule:
-    """A rule with its pattern compiled, without regard to case and with comments allowed."""
+    """A rule with its pattern compiled, without regard to case and with comments allowed.
+
+    A lookaround that keeps a value apart from words (`(?<![\\w`, `(?!\\w`) is of no concern to scripts that
+    put no space between words: in Chinese or Korean text a number stands between letters.
+    """
+    for mark in (r"(?<![\w", r"(?![\w"):
+        pattern = pattern.replace(mark, mark[:-2] + _SPACED)
+    for mark in (r"(?<!\w)", r"(?!\w)"):
+        pattern = pattern.replace(mark, f"{mark[:-3]}[{_SPACED}])")
     return Rule(name, type_, regex.compile(pattern, regex.IGNORECASE | regex.VERBOSE), score, needs, words, check)
 
 
@@ -229,7 +245,7 @@ MONEY: Final = (
     rule(
         "card",
         "CREDIT_CARD",
-        r"(?<![\w.-])(?:[2-6]\d{3}(?P<sep>[\s-]?)\d{4}(?P=sep)\d{4}(?P=sep)\d{1,7}|3[47]\d{2}[\s-]?\d{6}[\s-]?\d{5}|3[068]\d{2}[\s-]?\d{6}[\s-]?\d{4})(?![\w])",
+        r"(?<![\w.-])(?:[2-6]\d{15}[\s-]\d{3}|[2-6]\d{3}(?P<sep>[\s-]?)\d{4}(?P=sep)\d{4}(?P=sep)\d{1,7}|3[47]\d{2}[\s-]?\d{6}[\s-]?\d{5}|3[47]\d{4}[\s-]\d{6}[\s-]\d{3}|3[068]\d{2}[\s-]?\d{6}[\s-]?\d{4})(?![\w])",
         0.92,
         "digits",
         check=checksums.luhn,
@@ -253,7 +269,9 @@ MONEY: Final = (
     rule(
         "iban",
         "IBAN_CODE",
-        r"(?<![\w])[a-z]{2}\d{2}(?:[\s-]?[a-z0-9]{4}){2,7}(?:[\s-]?[a-z0-9]{1,3})?(?![\w])",
+        # After the bank's code, a group without a digit is a word that follows the number.
+        r"(?<![\w])[a-z]{2}\d{2}[\s-]?[a-z0-9]{4}(?:[\s-]?(?:(?=[a-z]{0,3}\d)[a-z0-9]{4}|(?-i:[A-Z]{4}))){1,6}"
+        r"(?:[\s-]?(?=[a-z]{0,2}\d)[a-z0-9]{1,3})?(?![\w])",
         0.95,
         "digits",
         check=checksums.iban,

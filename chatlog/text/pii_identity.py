@@ -15,7 +15,8 @@ from chatlog.text.cues import cues, stems
 from chatlog.text.patterns import rule
 
 _SEP: Final = (
-    r"(?:\s?(?:number|numbers|no\b\.?|nr\b\.?|num\b\.?|n[º°]\.?|\#|id\b|is\b|es\b|ist\b|est\b|:|=|-|\"|')){0,5}"
+    r"(?:\s?(?:number|numbers|numero|número|numéro|nummer|номер|no\b\.?|nr\b\.?|num\b\.?|n[º°]\.?|\#|id\b|is\b|es\b|ist\b|est\b"
+    r"|é\b|è\b|jest\b|号码|号|番号|是|为|は|:|：|=|-|\"|'|\()){0,5}"
     r"\s{0,3}[:=]?\s{0,2}[\"'(]?"
 )
 _CODE: Final = r"(?P<v>(?=[\w./-]*\d)[a-z0-9](?:[a-z0-9]|[./-](?=[a-z0-9])){3,29})(?![\w])"
@@ -67,6 +68,14 @@ IDENTITY: Final = (
         0.93,
         "digits",
         check=checksums.nir,
+    ),
+    rule(
+        "tckn",
+        "NATIONAL_ID",
+        r"(?<![\w.+/-])[1-9]\d{10}(?![\w/-]|\.\d)",
+        0.7,
+        "digits",
+        check=checksums.tckn,
     ),
     rule(
         "cn_resident",
