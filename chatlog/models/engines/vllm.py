@@ -167,4 +167,8 @@ def open_vllm(
     else:
         settings["enable_prefix_caching"] = True
     llm = LLM(**settings)
-    yield VllmEngine(llm, guard, thresholds, max_characters, max_model_len)
+    try:
+        yield VllmEngine(llm, guard, thresholds, max_characters, max_model_len)
+    finally:
+        # Its process holds the GPU's memory, which the next stage may want.
+        llm.llm_engine.engine_core.shutdown()

@@ -23,6 +23,9 @@ FEWEST_POSITIVES: Final = 10
 SHARE: Final = 0.25
 """Share of violations that probabilities and thresholds refer to, where no reference set tells one."""
 
+FALSE_ALARMS: Final = 0.003
+"""Share of ordinary chat messages that one head may flag; several heads and long messages add up to more."""
+
 WINDOWS: Final = 8
 """Windows of a training text that are fitted."""
 
@@ -120,8 +123,12 @@ def calibrated(heads: Heads, held_out: Floats, data: Examples) -> Heads:
 
     Platt scaling (a line through the log-odds); a head's threshold has the best F1. Both on rows weighted
     so that as many violate as among the reference rows: one in four at all, one in twenty a rare category.
+    In logs of chats far fewer do: a threshold is raised until at most FALSE_ALARMS of the rows of sets that
+    hold ordinary chats alone are above it.
     """
     slopes, shifts, thresholds = [], [], []
+    harmful = np.unique(data.sets[data.targets[:, 0] == 1])
+    benign = ~np.isin(data.sets, harmful)
     for column, name in enumerate(heads.names):
         target = data.targets[:, HEADS.index(name)]
         used = (data.weights > 0) & ~np.isnan(target) & ~np.isnan(held_out[:, column])
@@ -133,7 +140,8 @@ def calibrated(heads: Heads, held_out: Floats, data: Examples) -> Heads:
         scaled = slope[0] * logits + shift
         slopes.append(slope[0])
         shifts.append(shift)
-        thresholds.append(1 / (1 + np.exp(-_best_cut(scaled, labels, weights))))
+        cut = max(_best_cut(scaled, labels, weights), _quiet_cut(scaled[benign[used]]))
+        thresholds.append(1 / (1 + np.exp(-cut)))
     slope_column = np.array(slopes, dtype=np.float32)
     return Heads(
         heads.names,
@@ -142,6 +150,11 @@ def calibrated(heads: Heads, held_out: Floats, data: Examples) -> Heads:
         heads.bias * slope_column + np.array(shifts, dtype=np.float32),
         np.array(thresholds, dtype=np.float32),
     )
+
+
+def _quiet_cut(scores: Floats) -> float:
+    """The least log-odds that at most FALSE_ALARMS of the scores exceed; minus infinity for no scores."""
+    return float(np.quantile(scores, 1 - FALSE_ALARMS)) if len(scores) else -np.inf
 
 
 def _best_cut(scores: Floats, labels: npt.NDArray[np.float32], weights: Floats) -> float:

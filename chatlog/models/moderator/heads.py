@@ -23,7 +23,7 @@ FLAGGED: Final = "flagged"
 HEADS: Final = (FLAGGED, *CATEGORIES)
 
 SHIPPED: Final = "moderator-v1"
-SHIPPED_SHA256: Final = "fd19f47cc9eefab3300c08ef9bea483a2675c146ee7b5e75d14edf1c8bbe3211"
+SHIPPED_SHA256: Final = "08fe54624582d013e5521be0c18d34103ca5ecaa29c70b8db882a99f478d40ad"
 
 _FORMAT: Final = "chatlog-moderator/1"
 
