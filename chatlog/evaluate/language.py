@@ -42,8 +42,7 @@ def measure(gold: Sequence[str], found: Sequence[str], kinds: Sequence[str]) -> 
         "macro_f1": macro_f1(want, have),
         "unknown_rate": have.count(UNKNOWN_CODE) / len(have) if have else None,
         "by_kind": {
-            kind: accuracy([want[i] for i in at], [have[i] for i in at])
-            for kind, at in sorted(by_kind.items())
+            kind: accuracy([want[i] for i in at], [have[i] for i in at]) for kind, at in sorted(by_kind.items())
         },
     }
 
@@ -52,9 +51,7 @@ def accepted(row: dict[str, Any], found: str) -> str:
     """The row's gold code; of several (mixed text), the one found if it is among them."""
     if row.get("language") is not None:
         return str(row["language"])
-    languages = [
-        part for code in row.get("languages", []) for part in str(code).replace("_", "-").split("-")[:1]
-    ]
+    languages = [part for code in row.get("languages", []) for part in str(code).replace("_", "-").split("-")[:1]]
     folded = {fold_code(code): code for code in languages}
     return folded.get(fold_code(found), languages[0] if languages else UNKNOWN_CODE)
 

@@ -39,9 +39,7 @@ def evaluate(path: Path, folds: int = 0, seed: int = 0) -> Evaluation:
     gold = np.array([int(row["flagged"]) for row in rows])
     metrics: dict[str, Any] = {**binary(gold, scores, threshold), "threshold": threshold, "held_out": bool(folds)}
     metrics["categories"] = {
-        name: value
-        for name, found in categories.items()
-        if (value := _category(rows, name, found)) is not None
+        name: value for name, found in categories.items() if (value := _category(rows, name, found)) is not None
     }
     languages = np.array([row["lang"] for row in rows])
     metrics["by_language"] = {

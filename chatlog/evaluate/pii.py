@@ -73,8 +73,7 @@ def measure(documents: Sequence[Document]) -> dict[str, Any]:
         targets = [mark for mark in document.gold if mark.type != OTHER]
         covered = _cover(document.found, document.length)
         by_kind = {
-            mark.type: _cover([f for f in document.found if f.type == mark.type], document.length)
-            for mark in targets
+            mark.type: _cover([f for f in document.found if f.type == mark.type], document.length) for mark in targets
         }
         missed = 0
         for mark in targets:
@@ -135,11 +134,7 @@ def evaluate(path: Path, config: RedactConfig | None = None) -> Evaluation:
             len(row["text"]),
             str(row.get("lang", "")),
             [Mark(span["start"], span["end"], span["type"]) for span in row["spans"]],
-            [
-                Mark(span["start"], span["end"], span["type"])
-                for span in spans
-                if span["placeholder"] is not None
-            ],
+            [Mark(span["start"], span["end"], span["type"]) for span in spans if span["placeholder"] is not None],
         )
         for row, spans in zip(rows, found, strict=True)
     ]

@@ -89,9 +89,7 @@ def open_embed(config: EmbedConfig) -> Iterator[BatchFn]:
         empty = np.array([not text for text in texts], dtype=bool)
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float16)
         vectors[~empty, : embedder.dim] = embedder.encode([text for text in texts if text])
-        column = pa.FixedSizeListArray.from_arrays(
-            pa.array(vectors.reshape(-1)), type=EMBEDDING, mask=pa.array(empty)
-        )
+        column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), type=EMBEDDING, mask=pa.array(empty))
         return pa.table([column], schema=_WRITES)
 
     yield batch

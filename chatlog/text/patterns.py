@@ -47,13 +47,16 @@ _HEX_GROUPS: Final = re.compile(
     r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\."
 )
 _LONG_WORD: Final = 26
-_SPACED: Final = "".join(
-    rf"\p{{{script}}}"
-    for script in (
-        "Latin Cyrillic Greek Arabic Hebrew Armenian Georgian Ethiopic Devanagari Bengali Gurmukhi Gujarati Tamil Telugu "
-        "Kannada Malayalam M Nd"
-    ).split()
-) + "_"
+_SPACED: Final = (
+    "".join(
+        rf"\p{{{script}}}"
+        for script in (
+            "Latin Cyrillic Greek Arabic Hebrew Armenian Georgian Ethiopic Devanagari Bengali Gurmukhi Gujarati Tamil "
+            "Telugu Kannada Malayalam M Nd"
+        ).split()
+    )
+    + "_"
+)
 """What `\\w` stands for in scripts that put spaces between words, as the inside of a class."""
 
 TRIGGERS: Final[dict[str, Callable[[str], bool]]] = {
@@ -74,9 +77,9 @@ def rule(
     words: tuple[str, ...] = (),
     check: Callable[[str], bool] | None = None,
 ) -> Rule:
-    """A rule with its pattern compiled, without regard to case and with comments allowed.
+    r"""A rule with its pattern compiled, without regard to case and with comments allowed.
 
-    A lookaround that keeps a value apart from words (`(?<![\\w`, `(?!\\w`) is of no concern to scripts that
+    A lookaround that keeps a value apart from words (`(?<![\w`, `(?!\w`) is of no concern to scripts that
     put no space between words: in Chinese or Korean text a number stands between letters.
     """
     for mark in (r"(?<![\w", r"(?![\w"):
