@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chatlog import run
-from chatlog.demo import truth_path
+from chatlog.demo import sample_paths, truth_path
 from chatlog.errors import ConfigError, DataError, ReleaseRefused
 from chatlog.pipeline import parse
 from chatlog.release.export import export
@@ -239,3 +239,25 @@ def test_the_last_look_finds_identifiers_and_does_not_quote_them() -> None:
     with pytest.raises(ReleaseRefused) as caught:
         refuse_identifiers(table)
     assert "3704" not in str(caught.value) and "in a" in str(caught.value)
+
+
+def test_no_raw_address_or_user_of_the_logs_is_staged(curated: Path) -> None:
+    lines = sample_paths()["fastchat"].read_bytes().splitlines()
+    addresses = {record["ip"] for line in lines if (record := _record(line)) and record.get("ip")}
+    assert len(addresses) > 5
+    for part in sorted((curated / "run" / "ingest").glob("*.parquet")):
+        table = pq.read_table(part)
+        told = "\n".join(
+            str(value) for name in table.column_names if name != "messages" for value in table[name].to_pylist()
+        )
+        assert not [address for address in addresses if address in told]
+        keys = [key for key in table["user_key"].to_pylist() if key is not None]
+        assert all(len(key) == 32 for key in keys)
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
