@@ -245,14 +245,13 @@ def test_no_raw_address_or_user_of_the_logs_is_staged(curated: Path) -> None:
     lines = sample_paths()["fastchat"].read_bytes().splitlines()
     addresses = {record["ip"] for line in lines if (record := _record(line)) and record.get("ip")}
     assert len(addresses) > 5
-    for part in sorted((curated / "run" / "ingest").glob("*.parquet")):
-        table = pq.read_table(part)
-        told = "\n".join(
-            str(value) for name in table.column_names if name != "messages" for value in table[name].to_pylist()
-        )
-        assert not [address for address in addresses if address in told]
-        keys = [key for key in table["user_key"].to_pylist() if key is not None]
-        assert all(len(key) == 32 for key in keys)
+    staged = [pq.read_table(part) for part in sorted((curated / "run" / "ingest").glob("*.parquet"))]
+    (table,) = (part for part in staged if part["source"][0].as_py() == "fastchat-conv.json")
+    # What people wrote is redact's work; here it is what the server noted about them.
+    noted = [str(value) for name in table.column_names if name != "messages" for value in table[name].to_pylist()]
+    assert not [address for address in addresses if any(address in value for value in noted)]
+    keys = {key for part in staged for key in part["user_key"].to_pylist() if key is not None}
+    assert len(keys) > 20 and all(len(key) == 32 for key in keys)
 
 
 def _record(line: bytes) -> dict[str, Any]:
