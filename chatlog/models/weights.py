@@ -57,6 +57,16 @@ CARRIED: Final = {
         ),
         extra="pii",
     ),
+    "moderator-v1": Carried(
+        package="chatlog",
+        folder="models/moderator/moderator-v1.safetensors",
+        files=(
+            (
+                "models/moderator/moderator-v1.safetensors",
+                "08fe54624582d013e5521be0c18d34103ca5ecaa29c70b8db882a99f478d40ad",
+            ),
+        ),
+    ),
 }
 """Names that a config may use with no network and no path."""
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 import pyarrow as pa
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from chatlog.errors import ConfigError
 from chatlog.models.engines import Engine
@@ -27,8 +27,8 @@ class ModerateConfig(Config):
     """cpu: our own small classifier. vllm: a guard model in this process. http: a server."""
 
     model: str = ""
-    """cpu: a file of `train moderator`, empty for the shipped one. vllm: weights as everywhere (path, or Hub
-    id with revision). http: the model's name on the server."""
+    """cpu: `moderator-v1`, which is shipped and the default, or a file of `train moderator`. vllm: weights as
+    everywhere (path, or Hub id with revision). http: the model's name on the server."""
 
     guard: GuardName = "policy"
     """vllm, http: how the model is asked and understood; `policy` is for any instruct model."""
@@ -51,7 +51,7 @@ class ModerateConfig(Config):
     max_characters: int = Field(default=20_000, ge=200, le=2_000_000)
     """Characters of a message that a guard is shown, and of its context; what is cut is told in `native`."""
 
-    max_windows: int = Field(default=64, ge=1, le=10_000)
+    max_windows: int = Field(default=8, ge=1, le=10_000)
     """cpu: stretches of 800 characters of one message that are read; what is cut is told in `native`."""
 
     urls: tuple[str, ...] = ()
@@ -86,6 +86,14 @@ class ModerateConfig(Config):
 
     eager: bool = False
     """vllm: no CUDA graphs; a quicker start and slower steps."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shipped(cls, value: Any) -> Any:
+        # Named in the config, so that a run with other shipped weights is another run.
+        if isinstance(value, dict) and value.get("engine", "cpu") == "cpu" and not value.get("model"):
+            return {**value, "model": "moderator-v1"}
+        return value
 
     @field_validator("thresholds")
     @classmethod

@@ -11,6 +11,7 @@ import numpy as np
 from chatlog.models.guards import Judgment, Message, Thresholds, Verdict
 from chatlog.models.moderator.features import EMBEDDER, TOKENS, Encoder, grams, windows
 from chatlog.models.moderator.heads import SHIPPED, Heads, load
+from chatlog.models.weights import locate
 
 BATCH: Final = 4096
 """Windows whose features are held at once: 4096 x 384 vectors are 6 MB."""
@@ -84,7 +85,7 @@ def open_cpu(
         DataError: the weights are missing or damaged.
         MissingExtra: sentence-transformers is not installed.
     """
-    heads = load(Path(model).expanduser() if model else None)
+    heads = load(locate(model or SHIPPED))
     own = dict(zip(heads.names, heads.thresholds.tolist(), strict=True))
     chosen = Thresholds(
         own[heads.names[0]] if threshold is None else threshold,
@@ -95,4 +96,4 @@ def open_cpu(
         from chatlog.models.embedders import open_embedder
 
         encoder = open_embedder(EMBEDDER, max_tokens=TOKENS)
-    return CpuEngine(heads, encoder, chosen, limit, Path(model).name if model else SHIPPED)
+    return CpuEngine(heads, encoder, chosen, limit, Path(model or SHIPPED).name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ import orjson
 
 from chatlog.errors import DataError
 from chatlog.models.moderator.features import BUCKETS, DIMENSIONS, VECTOR_SCALE, Grams, Vectors
-from chatlog.models.weights import sha256_file
+from chatlog.models.weights import locate
 from chatlog.schema import CATEGORIES
 
 FLAGGED: Final = "flagged"
@@ -23,7 +22,7 @@ FLAGGED: Final = "flagged"
 HEADS: Final = (FLAGGED, *CATEGORIES)
 
 SHIPPED: Final = "moderator-v1"
-SHIPPED_SHA256: Final = "08fe54624582d013e5521be0c18d34103ca5ecaa29c70b8db882a99f478d40ad"
+"""The name of the shipped heads; new weights get a new one."""
 
 _FORMAT: Final = "chatlog-moderator/1"
 
@@ -66,10 +65,7 @@ def load(path: Path | None = None) -> Heads:
     Raises:
         DataError: the file is missing, damaged, or made for other features.
     """
-    shipped = path is None
-    file = Path(str(files("chatlog.models.moderator") / f"{SHIPPED}.safetensors")) if path is None else path
-    if shipped and sha256_file(file) != SHIPPED_SHA256:
-        raise DataError(f"{file} is not the file that was shipped; reinstall chatlog")
+    file = locate(SHIPPED) if path is None else path
     tensors, about = read_safetensors(file)
     if about.get("format") != _FORMAT:
         found_format = about.get("format")
