@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from chatlog.engine.ingest import planned_shards
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.store import Run
 from chatlog.errors import ConfigError, DataError
-from chatlog.pipeline import INGEST, Pipeline, plan
+from chatlog.pipeline import INGEST, Pipeline
 from chatlog.schema import KEY, REJECTS, ROWS
 from chatlog.stage import AnyStage, GlobalStage
 from chatlog.stages import STAGES
@@ -109,7 +109,8 @@ def _prepare(
     connection: duckdb.DuckDBPyConnection, run: Run, pipeline: Pipeline, memory: str, threads: int | None
 ) -> None:
     shards = range(planned_shards(run))
-    planned = plan_without_checks(pipeline)
+    # Not planned: a run can be read where the extras of its stages are not installed.
+    planned = [step.stage.name for step in pipeline.steps]
     stages: dict[str, AnyStage] = {stage.name: stage for stage in STAGES}
     done = {name: [shard for shard in shards if run.read_sidecar(name, shard)] for name in (INGEST, *planned)}
     allowed: list[str] = []
@@ -144,20 +145,6 @@ def _prepare(
     connection.execute(f"SET allowed_paths = [{', '.join(_text(path) for path in allowed)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-
-
-def plan_without_checks(pipeline: Pipeline) -> list[str]:
-    """The stages of a pipeline in order; a run can be read where its extras are not installed."""
-    return [step.stage.name for step in pipeline.steps]
-
-
-def writers_of(pipeline: Pipeline) -> Mapping[str, str]:
-    """The last writer of every column of the pipeline.
-
-    Raises:
-        ConfigError, MissingExtra: as chatlog.plan.
-    """
-    return plan(pipeline).writers
 
 
 def _conversations(planned: list[str], stages: dict[str, AnyStage]) -> str:

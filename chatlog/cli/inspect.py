@@ -1,4 +1,4 @@
-"""`chatlog sql`, `explain` and `report`."""
+"""`chatlog sql`, `explain`, `rejects` and `report`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(sql)
     app.command()(explain)
+    app.command()(rejects)
     app.command()(report)
 
 
@@ -63,6 +64,36 @@ def explain(
     for row in told:
         for line in row.lines():
             typer.echo(line)
+
+
+def rejects(
+    run: RunFolder,
+    reason: Annotated[str | None, typer.Option(metavar="CODE", help="Only those of this reason.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the records as they were to a file, one a line.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the records that no row could be made of, with reasons; or give them back to be mended."""
+    from collections import Counter
+
+    from chatlog.rejects import export_rejects, without_text
+    from chatlog.rejects import rejects as rejects_of
+
+    if out is not None:
+        count = export_rejects(run, out, reason)
+        if as_json:
+            print_json({"file": str(out), "n": count})
+        else:
+            typer.echo(f"{count:,} records: {out}")
+        return
+    found = [without_text(reject) for reject in rejects_of(run, reason)]
+    if as_json:
+        print_json({"rejects": found, "n": len(found)})
+        return
+    print_table(found)
+    told = ", ".join(f"{count} {code}" for code, count in Counter(row["reason"] for row in found).most_common())
+    typer.echo(f"({len(found)} rejects{': ' if told else ''}{told})")
 
 
 def report(

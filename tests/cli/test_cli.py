@@ -149,3 +149,17 @@ def test_an_interrupt_is_told_and_the_run_can_go_on(folder: Path) -> None:
 
 def test_the_recipes_of_the_readme_are_there() -> None:
     assert (ROOT / "pipelines" / "lmsys_chat.toml").exists() and (ROOT / "pipelines" / "moderate_gpu.toml").exists()
+
+
+def test_rejects_are_listed_and_can_be_mended_and_added(folder: Path) -> None:
+    (folder / "a.jsonl").write_text((folder / "a.jsonl").read_text() + '{"id": "x", "messages": [{"role": "user"\n')
+    told("run", "mine.toml", "--out", "run", cwd=folder)
+    listed = told("rejects", "run", cwd=folder)["rejects"]
+    assert [(row["record"], row["reason"]) for row in listed] == [(10, "no_conversation"), (11, "truncated_json")]
+    assert told("rejects", "run", "--reason", "truncated_json", "--out", "mend.txt", cwd=folder)["n"] == 1
+    broken = (folder / "mend.txt").read_text()
+    assert broken == '{"id": "x", "messages": [{"role": "user"\n'
+    (folder / "mended.jsonl").write_text(broken.rstrip() + ', "content": "hello there"}]}\n')
+    again = told("run", "mine.toml", "--out", "run", cwd=folder)
+    assert (again["rows"], again["made"]["ingest"]) == (11, 1)
+    assert chatlog("rejects", "run", "--reason", "bad", cwd=folder).returncode == 1
