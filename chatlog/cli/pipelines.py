@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chatlog.cli.output import AsJson, print_json, print_table, size
+
+if TYPE_CHECKING:
+    from chatlog.stage import Config
 
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="STAGE.KEY=VALUE", help="Override a setting; may be repeated.")
@@ -87,6 +90,7 @@ def plan(pipeline: Recipe, set_: Settings = None, as_json: AsJson = False) -> No
             "reads": dict(step.inputs),
             "writes": {field.name: str(field.type) for field in step.step.stage.writes},
             "config": step.step.config.model_dump(mode="json"),
+            **_s_curve(step.step.config),
         }
         for step in planned.steps
     ]
@@ -103,6 +107,18 @@ def plan(pipeline: Recipe, set_: Settings = None, as_json: AsJson = False) -> No
         typer.echo("  reads   " + ", ".join(f"{column} of {writer}" for column, writer in step["reads"].items()))
         typer.echo("  writes  " + ", ".join(step["writes"]))
         typer.echo("  config  " + ", ".join(f"{key} = {value}" for key, value in step["config"].items()))
+        if "compared" in step:
+            curve = ", ".join(f"{similarity}: {share:.0%}" for similarity, share in step["compared"].items())
+            typer.echo(f"  pairs compared, by their similarity  {curve}")
+
+
+def _s_curve(config: Config) -> dict[str, Any]:
+    """The share of pairs that banding proposes at each similarity, for the stage that makes the bands."""
+    from chatlog.stages.fingerprint import FingerprintConfig
+
+    if not isinstance(config, FingerprintConfig):
+        return {}
+    return {"compared": {step / 10: round(config.found_with(step / 10), 4) for step in range(2, 10)}}
 
 
 def status(run: RunFolder, as_json: AsJson = False) -> None:

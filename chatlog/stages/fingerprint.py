@@ -35,6 +35,15 @@ class FingerprintConfig(Config):
     seed: int = Field(42, ge=0, lt=1 << 32)
     """Seed of the MinHash permutations."""
 
+    def found_with(self, similarity: float) -> float:
+        """The probability that two texts of this Jaccard similarity share a band, and so are compared.
+
+        The S-curve of banding: 1 - (1 - s^r)^b (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, 3.4).
+        """
+        width = self.permutations // self.bands
+        found: float = 1 - (1 - similarity**width) ** self.bands
+        return found
+
     @model_validator(mode="after")
     def _bands_divide(self) -> FingerprintConfig:
         if self.permutations % self.bands:

@@ -184,3 +184,26 @@ def test_the_ends_of_a_chain_are_not_each_other_s_duplicates() -> None:
     assert found[0] != found[-1]
     chained = clusters(links, FingerprintConfig(), DedupConfig(reach=0))
     assert chained[0] == chained[-1]
+
+
+def test_the_s_curve_tells_how_often_bands_meet() -> None:
+    config = FingerprintConfig(permutations=128, bands=32)
+    assert config.found_with(0.5) == pytest.approx(1 - (1 - 0.5**4) ** 32)
+    assert config.found_with(0.0) == 0 and config.found_with(1.0) == 1
+    rng = np.random.default_rng(0)
+    # Pairs of sets that share half of their union: how often do their bands meet in truth?
+    from rensa import RMinHash
+
+    from chatlog.text.shingles import mixed
+
+    meets = 0
+    for _ in range(200):
+        both = rng.integers(0, 2**63, 200, dtype=np.uint64)
+        left, right = (np.concatenate([both, rng.integers(0, 2**63, 100, dtype=np.uint64)]) for _ in range(2))
+        flat, offsets = np.concatenate([left, right]), np.array([0, 300, 600], dtype=np.uint64)
+        rows = np.array(
+            RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, 128, 42).to_rows(), dtype=np.uint64
+        )
+        bands = mixed(rows.reshape(2, 32, 4))
+        meets += bool((bands[0] == bands[1]).any())
+    assert meets / 200 == pytest.approx(config.found_with(0.5), abs=0.08)
