@@ -57,6 +57,7 @@ def run_global(run: Run, step: PlannedStep, units: Sequence[Unit]) -> Iterator[d
         check_output(stage.name, made, stage.writes, table.num_rows if picked is None else len(picked))
         whole = scatter(made.select(stage.writes.names), picked, table.num_rows)
         sidecars.append(write_part(run, stage.name, stage.version, unit, table[KEY.name], whole, begun))
+        begun = time.monotonic()  # the first shard's seconds hold the work for all of them, the others' their own
     with told_without_text(stage.name, len(units)):
         more = next(each, None)
     if more is not None:
