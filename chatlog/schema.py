@@ -35,7 +35,7 @@ ROWS: Final = pa.schema(
         pa.field("system", pa.string()),  # the system prompt; never among `messages`
         pa.field("messages", MESSAGES),
         pa.field("feedback", pa.string()),  # upvote, downvote, flag, or the source's own word
-        pa.field("battle_id", pa.string()),  # shared by the two sides of a battle
+        pa.field("battle_id", pa.string()),  # shared by the two sides of a battle; a keyed hash, hex, 32 characters
         pa.field("battle_side", pa.string()),  # a or b
         pa.field("winner", pa.string()),  # model_a, model_b, tie, tie (bothbad), as LMSYS writes it
         pa.field("truncated", pa.bool_()),  # the last answer is missing, cut or a service error

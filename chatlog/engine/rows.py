@@ -38,7 +38,11 @@ class RowBuilder:
         columns["user_key"].append(None if user is None else self.key.hash(b"user", user.encode("utf-8", "replace")))
         columns["system"].append(draft.system)
         columns["feedback"].append(draft.feedback)
-        columns["battle_id"].append(draft.battle_id)
+        # Some sources name a battle by a plain hash of what was said, which would tell who knows the text.
+        battle = draft.battle_id
+        columns["battle_id"].append(
+            None if battle is None else self.key.hash(b"battle", battle.encode("utf-8", "replace"))
+        )
         columns["battle_side"].append(draft.battle_side)
         columns["winner"].append(draft.winner)
         columns["truncated"].append(draft.truncated)

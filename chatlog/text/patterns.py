@@ -47,15 +47,9 @@ _HEX_GROUPS: Final = re.compile(
     r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\."
 )
 _LONG_WORD: Final = 26
+_SCRIPTS: Final = "Latin Cyrillic Greek Arabic Hebrew Armenian Georgian Ethiopic Devanagari Bengali Gurmukhi Gujarati"
 _SPACED: Final = (
-    "".join(
-        rf"\p{{{script}}}"
-        for script in (
-            "Latin Cyrillic Greek Arabic Hebrew Armenian Georgian Ethiopic Devanagari Bengali Gurmukhi Gujarati Tamil "
-            "Telugu Kannada Malayalam M Nd"
-        ).split()
-    )
-    + "_"
+    "".join(rf"\p{{{name}}}" for name in (*_SCRIPTS.split(), "Tamil", "Telugu", "Kannada", "M", "Nd")) + "_"
 )
 """What `\\w` stands for in scripts that put spaces between words, as the inside of a class."""
 
