@@ -72,10 +72,12 @@ def train_moderator(
     heads = fit(features, data, everything)
     if not heads.names or heads.names[0] != HEADS[0]:
         raise DataError(f"{', '.join(data.names)}: too few flagged or unflagged rows to train on")
-    held_out = cross_validated(features, data, heads.names, folds(data.texts, FOLDS, seed))
+    fold = folds(data.texts, FOLDS, seed)
+    held_out = cross_validated(features, data, heads.names, fold)
     final = calibrated(heads, held_out, data)
     save(final, out, {"embedder": identity(EMBEDDER), "sets": ", ".join(data.names), "seed": str(seed)})
     probabilities = _probabilities(heads, final, held_out)
+    said = _verdicts(heads, held_out, data, fold)
     return TrainingReport(
         out=out.name,
         rows=sum(len(rows) for _, rows in sets),
@@ -83,10 +85,11 @@ def train_moderator(
         heads=list(final.names),
         seconds=round(time.perf_counter() - began, 1),
         held_out={
-            name: _metrics(data, probabilities, final, data.sets == index) for index, name in enumerate(data.names)
+            name: _metrics(data, probabilities, said, final, data.sets == index)
+            for index, name in enumerate(data.names)
         },
         by_language={
-            language: _metrics(data, probabilities, final, np.array(data.languages) == language)
+            language: _metrics(data, probabilities, said, final, np.array(data.languages) == language)
             for language in sorted(set(data.languages))
         },
     )
@@ -143,7 +146,23 @@ def _probabilities(heads: Heads, final: Heads, held_out: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-scaled)), dtype=np.float64)
 
 
-def _metrics(data: Examples, scores: Floats, heads: Heads, rows: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def _verdicts(heads: Heads, held_out: Floats, data: Examples, fold: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Whether each row is flagged, `(n,) bool`, by a calibration and a threshold from the other folds alone.
+
+    The shipped ones are chosen on every row, so what they flag of these rows would measure nothing.
+    """
+    said = np.zeros(len(data.texts), dtype=bool)
+    for number in range(int(fold.max()) + 1):
+        test = fold == number
+        others = np.where(test[:, None], np.nan, held_out)
+        chosen = calibrated(heads, others, data)
+        said[test] = _probabilities(heads, chosen, held_out[test])[:, 0] >= chosen.thresholds[0]
+    return said
+
+
+def _metrics(
+    data: Examples, scores: Floats, said: npt.NDArray[np.bool_], heads: Heads, rows: npt.NDArray[np.bool_]
+) -> dict[str, Any]:
     from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
     found: dict[str, Any] = {"n": int(rows.sum())}
@@ -154,7 +173,7 @@ def _metrics(data: Examples, scores: Floats, heads: Heads, rows: npt.NDArray[np.
         labels, values = target[used], scores[used, column]
         if len(set(labels.tolist())) < 2:
             if column == 0 and len(labels):
-                found["flagged_share"] = round(float((values >= heads.thresholds[0]).mean()), 4)
+                found["flagged_share"] = round(float(said[used].mean()), 4)
             continue
         precision = round(float(average_precision_score(labels, values)), 4)
         if column:
@@ -162,7 +181,7 @@ def _metrics(data: Examples, scores: Floats, heads: Heads, rows: npt.NDArray[np.
             continue
         found["auprc"] = precision
         found["auroc"] = round(float(roc_auc_score(labels, values)), 4)
-        found["f1"] = round(float(f1_score(labels, values >= heads.thresholds[0])), 4)
+        found["f1"] = round(float(f1_score(labels, said[used])), 4)
         found["base_rate"] = round(float(labels.mean()), 4)
     if categories:
         found["categories"] = categories
