@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from chatlog.schema import KEY
+
 BatchFn = Callable[[pa.Table], pa.Table]
 """Pure: the same rows in the same order come back, without the key."""
 
-ReadShard = Callable[[], pa.Table]
-"""Reads the declared columns of one shard, when called."""
+class ReadShard(Protocol):
+    """Reads one shard, when called."""
+
+    def __call__(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The key and these of the declared columns; all of them for None."""
+        ...
+
+
+def held(table: pa.Table) -> ReadShard:
+    """Reads a shard that is in memory already."""
+    return lambda columns=None: table if columns is None else table.select([KEY.name, *columns])
 
 
 class Config(BaseModel):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from chatlog.schema import KEY, ROWS
-from chatlog.stage import AnyStage, GlobalStage, Stage
+from chatlog.stage import AnyStage, GlobalStage, Stage, held
 from chatlog.stages import STAGES
 
 ROW_STAGES = [stage for stage in STAGES if isinstance(stage, Stage)]
@@ -70,7 +70,7 @@ def batch(count: int, seed: int = 0) -> pa.Table:
 def apply(stage: AnyStage, table: pa.Table) -> pa.Table:
     if isinstance(stage, GlobalStage):
         given = table.select([KEY.name, *stage.reads.names])
-        return pa.concat_tables(stage.run(stage.config(), [lambda: given]))
+        return pa.concat_tables(stage.run(stage.config(), [held(given)]))
     with opened(stage) as function:
         return function(table.select(stage.reads.names))
 
@@ -190,15 +190,15 @@ def test_the_batch_that_was_given_is_not_changed(stage: Stage) -> None:
 def test_a_global_stage_yields_one_table_a_shard_in_order(stage: GlobalStage) -> None:
     table = batch(23).select([KEY.name, *stage.reads.names])
     shards = [table.slice(0, 10), table.slice(10, 0), table.slice(10)]
-    made = list(stage.run(stage.config(), [lambda shard=shard: shard for shard in shards]))
+    made = list(stage.run(stage.config(), [held(shard) for shard in shards]))
     assert [item.num_rows for item in made] == [10, 0, 13]
     assert all(item.schema.remove_metadata() == stage.writes for item in made)
-    again = list(stage.run(stage.config(), [lambda shard=shard: shard for shard in shards]))
+    again = list(stage.run(stage.config(), [held(shard) for shard in shards]))
     assert all(one.equals(two) for one, two in zip(made, again, strict=True))
 
 
 @globals_only
 def test_a_global_stage_on_no_rows_and_on_no_shards(stage: GlobalStage) -> None:
     empty = batch(0).select([KEY.name, *stage.reads.names])
-    assert [item.num_rows for item in stage.run(stage.config(), [lambda: empty])] == [0]
+    assert [item.num_rows for item in stage.run(stage.config(), [held(empty)])] == [0]
     assert list(stage.run(stage.config(), [])) == []

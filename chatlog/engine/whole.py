@@ -71,8 +71,10 @@ def run_global(run: Run, step: PlannedStep, units: Sequence[Unit]) -> Iterator[d
         yield sidecar
 
 
-def _read(run: Run, shard: int, step: PlannedStep) -> pa.Table:
-    """The key and the declared columns of the picked rows."""
-    table = read_columns(run, shard, step.inputs)
-    picked = picked_rows(table, step.step.where)
-    return (table if picked is None else table.take(picked)).select([KEY.name, *step.step.stage.reads.names])
+def _read(run: Run, shard: int, step: PlannedStep, columns: Sequence[str] | None = None) -> pa.Table:
+    """The key and the columns, of those that the stage declares, of the picked rows."""
+    wanted = step.step.stage.reads.names if columns is None else columns
+    where = step.step.where
+    table = read_columns(run, shard, {name: step.inputs[name] for name in (*wanted, *([where] if where else ()))})
+    picked = picked_rows(table, where)
+    return (table if picked is None else table.take(picked)).select([KEY.name, *wanted])

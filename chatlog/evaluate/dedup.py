@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from chatlog.evaluate.labelled import Evaluation, read_rows
 from chatlog.schema import KEY, MESSAGES, ROWS
+from chatlog.stage import held
 from chatlog.stages.dedup import DEDUP, DedupConfig
 from chatlog.stages.fingerprint import FINGERPRINT, FingerprintConfig
 
@@ -49,7 +50,7 @@ def clusters(texts: Sequence[str], fingerprint: FingerprintConfig, dedup: DedupC
     columns |= {name: pa.nulls(size, ROWS.field(name).type) for name in narrow}
     columns |= {name: hashed[name] for name in DEDUP.reads.names if name not in columns}
     table = pa.table(columns)
-    (made,) = DEDUP.run(dedup, [lambda: table])
+    (made,) = DEDUP.run(dedup, [held(table)])
     found: list[int] = made["cluster_id"].to_pylist()
     return found
 

@@ -1,36 +1,35 @@
 """`dedup`: which conversations are told more than once, and which telling is kept.
 
-Three kinds, found in this order. *Snapshots*: states of one conversation, logged turn by turn; the
-most complete one supersedes the others, which take no further part. *Exact*: equal after folding.
-*Near*: MinHash bands propose pairs, the Jaccard similarity of the shingle sets decides, union-find
-joins (Broder 1997; Lee et al. 2022), and what has too little in common with the kept telling
-leaves again. The two sides of a battle are never each other's duplicates.
+Found in this order. *Snapshots*: states of one conversation, logged turn by turn; the most complete one supersedes
+the others, which take no further part. *Exact*: equal after folding. *Near*: MinHash bands propose pairs, the Jaccard
+similarity of the shingle sets decides, on the user's side and on the answers' apart; union-find joins (Broder 1997;
+Lee et al. 2022), and what has too little in common with the kept telling leaves again. *Contained*: a conversation
+that another one repeats and goes on with. The two sides of a battle are never each other's duplicates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 from pydantic import Field
 
-from chatlog.schema import KEY, TIMESTAMP
+from chatlog.schema import TIMESTAMP
 from chatlog.stage import Config, GlobalStage, ReadShard
-from chatlog.text.neardup import UnionFind, candidate_pairs, stars, verified
-
-Index = npt.NDArray[np.int64]
+from chatlog.text.containment import Quotes, best_holder, continued
+from chatlog.text.narrow import Facts, read_banded, read_facts, read_sets
+from chatlog.text.neardup import Flags, Index, Shares, candidates, joined, stars
 
 
 class DedupConfig(Config):
     """Settings of `dedup`."""
 
     threshold: float = Field(0.5, gt=0, le=1)
-    """Jaccard similarity of character shingles from which two conversations are near-duplicates."""
+    """Jaccard similarity of shingles from which two conversations are near-duplicates; on the user's side and on the
+    answers', whichever is lower."""
     near: bool = True
     """Whether near-duplicates are looked for; snapshots and exact ones always are."""
     reach: float = Field(0.6, ge=0, le=1)
@@ -39,6 +38,15 @@ class DedupConfig(Config):
     Chains of near-duplicates whose ends have little in common are cut by it; 0 cuts none."""
     neighbours: int = Field(4, ge=0, le=64)
     """Rows of a bucket that a row is compared with, beside the bucket's first."""
+    contained: int = Field(200, ge=0)
+    """Characters that a conversation needs for one that repeats it to its last turn and goes on to be the later telling
+    of the same: an interface without conversation ids logs each turn so. Shorter ones, a greeting and its answer say,
+    are kept and told in `contained_in`."""
+    quoted: float = Field(0.95, gt=0, le=1)
+    """Share of a conversation's shingles that another one must hold to be told in `contained_in`. Such a conversation
+    is kept."""
+    prompt_threshold: float = Field(0.6, gt=0, le=1)
+    """Jaccard similarity of first user turns from which they are in one prompt cluster; 1 for equal ones alone."""
 
 
 _READS: Final = pa.schema(
@@ -52,8 +60,13 @@ _READS: Final = pa.schema(
         pa.field("turn_hashes", pa.list_(pa.uint64())),
         pa.field("text_length", pa.int64()),
         pa.field("minhash_bands", pa.list_(pa.uint64())),
-        pa.field("shingles", pa.list_(pa.uint32())),
+        pa.field("minhash_bits", pa.binary()),
+        pa.field("shingles", pa.list_(pa.int32())),
         pa.field("shingle_level", pa.int8()),
+        pa.field("prompt_bands", pa.list_(pa.uint64())),
+        pa.field("prompt_bits", pa.binary()),
+        pa.field("prompt_shingles", pa.list_(pa.int32())),
+        pa.field("prompt_level", pa.int8()),
     ]
 )
 
@@ -61,99 +74,59 @@ _WRITES: Final = pa.schema(
     [
         pa.field("kept", pa.bool_()),
         pa.field("duplicate_of", pa.int64()),  # row_id of the kept telling; null for kept rows
-        pa.field("duplicate_kind", pa.string()),  # snapshot, exact or near; null for kept rows
+        pa.field("duplicate_kind", pa.string()),  # snapshot, exact, near or contained; null for kept rows
         pa.field("similarity", pa.float64()),  # Jaccard with the kept telling; null for kept rows
         pa.field("cluster_id", pa.int64()),  # row_id of the cluster's kept row
         pa.field("cluster_size", pa.int64()),
-        pa.field("prompt_cluster_id", pa.int64()),  # lowest row_id with the same folded first user turn
+        pa.field("contained_in", pa.int64()),  # row_id of a longer conversation that holds this one whole
+        pa.field("containment", pa.float64()),  # share of this one's shingles that it holds; 1 for a continuation
+        pa.field("prompt_cluster_id", pa.int64()),  # lowest row_id whose first user turn is the like
         pa.field("prompt_cluster_size", pa.int64()),  # rows, snapshots included
     ]
 )
 
 
-@dataclass(frozen=True)
-class _Corpus:
-    """What is held of every row: numbers only, no text and no shingles."""
-
-    key: Index
-    shards: list[int]  # rows of each shard
-    frame: pl.DataFrame
-    bands: npt.NDArray[np.uint64]
-
-
 def _run(config: DedupConfig, shards: Sequence[ReadShard]) -> Iterator[pa.Table]:
-    corpus = _gather(shards)
-    rank = _best_first(corpus.frame)
-    snapshot_of = _snapshots(corpus.frame, rank)
+    facts = read_facts(shards)
+    size = facts.key.size
+    rank = _best_first(facts.frame, ["length", "truncated", "turns"])
+    snapshot_of = _snapshots(facts.frame)
     alive = snapshot_of < 0
-    groups = UnionFind(corpus.key.size)
-    _join_exact(corpus.frame, alive, rank, groups)
-    similar: dict[int, float] = {}
-    if config.near and corpus.bands.size:
-        similar = _join_near(config, corpus, alive, rank, groups, shards)
-    yield from _decide(corpus, rank, snapshot_of, groups.labels(), similar)
+    kept_row = _exact(facts.frame, alive, rank)
+    similarity = np.full(size, np.nan)
+    quotes = Quotes()
+    if config.near and size:
+        alone = alive & (kept_row == np.arange(size))  # one row stands for all its exact duplicates
+        center, value = _near(config, facts, alone, rank, shards, quotes)
+        kept_row, similarity = center[kept_row], value[kept_row]
+    kept_row = _sides_apart(kept_row, facts, alive, rank)
+    holder, share = np.full(size, -1, dtype=np.int64), np.full(size, np.nan)
+    found = _continued(facts, alive & (kept_row == np.arange(size)), rank)
+    holder[found >= 0], share[found >= 0] = found[found >= 0], 1.0
+    continues = np.where(facts.frame["length"].to_numpy() >= config.contained, found, -1)
+    kept_row = _followed(continues)[kept_row]
+    if config.near and size:
+        _quoted(config, facts, alive & (kept_row == np.arange(size)), rank, shards, quotes, holder, share)
+    # A superseded row goes wherever the row that supersedes it goes.
+    kept_row = kept_row[np.where(alive, np.arange(size), snapshot_of)]
+    columns = _decided(facts, kept_row, alive, similarity, continues)
+    columns |= {
+        "contained_in": pa.array(facts.key[holder] if size else facts.key, mask=holder < 0),
+        "containment": pa.array(share, mask=holder < 0),
+        **_prompts(config, facts, shards),
+    }
+    table = pa.table(columns).select(_WRITES.names).cast(_WRITES)
+    at = 0
+    for rows in facts.shards:
+        yield table.slice(at, rows)
+        at += rows
 
 
-def _gather(shards: Sequence[ReadShard]) -> _Corpus:
-    frames, keys, bands, sizes = [], [], [], []
-    for read in shards:
-        table = read()
-        sizes.append(table.num_rows)
-        keys.append(table[KEY.name].to_numpy())
-        bands.append(_band_matrix(table["minhash_bands"]))
-        narrow = table.drop_columns([KEY.name, "minhash_bands", "shingles", "shingle_level"])
-        frames.append(
-            pl.DataFrame(pl.from_arrow(narrow)).select(
-                pl.col("conversation_id").hash(1).alias("conversation"),
-                has_id=pl.col("conversation_id").is_not_null(),
-                battle=pl.when(pl.col("battle_id").is_not_null()).then(pl.col("battle_id").hash(2)),
-                created=pl.col("created_at").dt.timestamp("us"),
-                truncated=pl.col("truncated").fill_null(False),
-                text="text_hash",
-                prompt="prompt_hash",
-                turns=pl.col("turn_hashes").list.len().fill_null(0),
-                length=pl.col("text_length").fill_null(0),
-            )
-        )
-    width = max((matrix.shape[1] for matrix in bands), default=0)
-    bands = [matrix if matrix.shape[1] else np.zeros((matrix.shape[0], width), np.uint64) for matrix in bands]
-    empty = pl.DataFrame(
-        schema={
-            "conversation": pl.UInt64,
-            "has_id": pl.Boolean,
-            "battle": pl.UInt64,
-            "created": pl.Int64,
-            "truncated": pl.Boolean,
-            "text": pl.Binary,
-            "prompt": pl.Binary,
-            "turns": pl.UInt32,
-            "length": pl.Int64,
-        }
-    )
-    return _Corpus(
-        key=np.concatenate(keys) if keys else np.empty(0, np.int64),
-        shards=sizes,
-        frame=pl.concat(frames) if frames else empty,
-        bands=np.concatenate(bands) if bands else np.zeros((0, 0), np.uint64),
-    )
-
-
-def _band_matrix(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """(n, b) uint64, zeros where a row has no bands; b is 0 when none has."""
-    array = column.combine_chunks()
-    present = array.is_valid().to_numpy(zero_copy_only=False)
-    values = array.flatten().to_numpy()
-    width = values.size // int(present.sum()) if present.any() else 0
-    matrix = np.zeros((len(array), width), dtype=np.uint64)
-    matrix[present] = values.reshape(-1, width) if width else 0
-    return matrix
-
-
-def _best_first(frame: pl.DataFrame) -> Index:
-    """The rank of every row: complete before truncated, more turns, longer, earlier logged, earlier read."""
+def _best_first(frame: pl.DataFrame, by: Sequence[str]) -> Index:
+    """The rank of every row, 0 the best: by length, completeness and turns as `by` orders them, then the earliest."""
     order = frame.with_row_index("row").sort(
-        ["truncated", "turns", "length", "created", "row"],
-        descending=[False, True, True, False, False],
+        [*by, "created", "row"],
+        descending=[name != "truncated" for name in by] + [False, False],
         nulls_last=True,
         maintain_order=True,
     )["row"]
@@ -162,14 +135,15 @@ def _best_first(frame: pl.DataFrame) -> Index:
     return rank
 
 
-def _snapshots(frame: pl.DataFrame, rank: Index) -> Index:
-    """For every row the row that supersedes it, -1 for none.
+def _snapshots(frame: pl.DataFrame) -> Index:
+    """For every row the row that supersedes it, -1 for none: complete before cut off, more turns, longer, earlier.
 
     States of one conversation share its id and its first user turn; an id that a source gave to
     two different conversations does not join them.
     """
+    rank = pl.Series(_best_first(frame, ["truncated", "turns", "length"]))
     best = (
-        frame.select("conversation", "has_id", "prompt", row=pl.int_range(pl.len()), rank=pl.Series(rank))
+        frame.select("conversation", "has_id", "prompt", row=pl.int_range(pl.len()), rank=rank)
         .filter(pl.col("has_id"))
         .with_columns(best=pl.col("row").sort_by("rank").first().over("conversation", "prompt"))
     )
@@ -179,120 +153,136 @@ def _snapshots(frame: pl.DataFrame, rank: Index) -> Index:
     return found
 
 
-def _join_exact(frame: pl.DataFrame, alive: npt.NDArray[np.bool_], rank: Index, groups: UnionFind) -> None:
+def _exact(frame: pl.DataFrame, alive: Flags, rank: Index) -> Index:
+    """For every row the best one of the same text, which may be itself."""
     rows = (
-        frame.select("text", "battle", row=pl.int_range(pl.len()), rank=pl.Series(rank))
+        frame.select("text", row=pl.int_range(pl.len()), rank=pl.Series(rank))
         .filter(pl.Series(alive) & pl.col("text").is_not_null())
         .with_columns(best=pl.col("row").sort_by("rank").first().over("text"))
-        .filter(pl.col("row") != pl.col("best"))
     )
-    battle = frame["battle"]
-    for row, best, side in zip(rows["row"].to_list(), rows["best"].to_list(), rows["battle"].to_list(), strict=True):
-        if side is None or side != battle[best]:
-            groups.union(row, best)
+    found = np.arange(frame.height)
+    found[rows["row"].to_numpy()] = rows["best"].to_numpy()
+    return found
 
 
-def _join_near(
+def _near(
+    config: DedupConfig, facts: Facts, alone: Flags, rank: Index, shards: Sequence[ReadShard], quotes: Quotes
+) -> tuple[Index, Shares]:
+    """For every row the kept row of its near-duplicates, which may be itself, and the similarity of the two."""
+    rows = read_banded(shards, "minhash", alone, facts.battle)
+    pairs = candidates(rows, config.threshold, config.neighbours)
+    wanted = np.zeros(alone.size, dtype=bool)
+    for group in pairs:
+        wanted[group.ravel()] = True
+    sets = read_sets(shards, facts.shards, wanted, quotes=(quotes, alone))
+    labels = joined(pairs, sets, config.threshold, alone.size)
+    centers, gathered, values = stars(labels, rank, sets, config.threshold * config.reach)
+    center, value = np.arange(alone.size), np.full(alone.size, np.nan)
+    center[gathered], value[gathered] = centers, values
+    return center, value
+
+
+def _sides_apart(kept_row: Index, facts: Facts, alive: Flags, rank: Index) -> Index:
+    """The kept rows, with each side of a battle but the better one kept by itself where both have one."""
+    rows = np.flatnonzero(alive & (facts.battle > 0))
+    rows = rows[np.lexsort((rank[rows], facts.battle[rows], kept_row[rows]))]
+    again = np.flatnonzero(
+        (kept_row[rows[1:]] == kept_row[rows[:-1]]) & (facts.battle[rows[1:]] == facts.battle[rows[:-1]])
+    )
+    leaving = rows[again + 1]
+    kept_row = kept_row.copy()
+    kept_row[leaving] = leaving
+    return kept_row
+
+
+def _continued(facts: Facts, kept: Flags, rank: Index) -> Index:
+    """For each row that is kept the best one that repeats it and goes on, -1 for none."""
+    turns = facts.turns[np.repeat(kept, facts.counts)]
+    return continued(turns, np.where(kept, facts.counts, 0), rank, facts.battle)
+
+
+def _followed(continues: Index) -> Index:
+    """Where each row ends when continuations are followed, itself for most."""
+    target = np.where(continues >= 0, continues, np.arange(continues.size))
+    while True:  # each step leads to a conversation of more turns, so this ends
+        further = target[target]
+        if np.array_equal(further, target):
+            return target
+        target = further
+
+
+def _quoted(
     config: DedupConfig,
-    corpus: _Corpus,
-    alive: npt.NDArray[np.bool_],
+    facts: Facts,
+    kept: Flags,
     rank: Index,
-    groups: UnionFind,
     shards: Sequence[ReadShard],
-) -> dict[int, float]:
-    """Joins near-duplicates; the similarity of each joined row with the kept row of its group."""
-    # One row stands for all its exact duplicates.
-    representative = groups.labels() == np.arange(corpus.key.size)
-    present = alive & representative & corpus.bands.any(axis=1)
-    pairs = candidate_pairs(corpus.bands, present, config.neighbours)
-    battle = corpus.frame["battle"].fill_null(0).to_numpy()
+    quotes: Quotes,
+    holder: Index,
+    share: Shares,
+) -> None:
+    """Tells in `holder` and `share` which kept conversations stand whole in the text of a longer one."""
+    pairs = quotes.pairs(facts.frame["length"].to_numpy(), kept)
+    battle = facts.battle
     pairs = pairs[(battle[pairs[:, 0]] == 0) | (battle[pairs[:, 0]] != battle[pairs[:, 1]])]
-    wanted = np.zeros(corpus.key.size, dtype=bool)
+    wanted = np.zeros(kept.size, dtype=bool)
     wanted[pairs.ravel()] = True
-    sets, levels = _shingle_sets(wanted, shards)
-    near = UnionFind(corpus.key.size)
-    verified(pairs, sets, levels, config.threshold, near)
-    similar: dict[int, float] = {}
-    by_group: dict[int, list[int]] = {}
-    labels = near.labels()
-    for row in np.flatnonzero(wanted)[np.argsort(rank[wanted], kind="stable")].tolist():
-        by_group.setdefault(int(labels[row]), []).append(row)
-    for members in by_group.values():
-        for center, row, value in stars(members, sets, levels, config.threshold * config.reach):
-            groups.union(center, row)
-            similar[row] = value
-    return similar
+    sets = read_sets(shards, facts.shards, wanted, sides=False)
+    found, shares = best_holder(pairs, sets.contained(pairs), config.quoted, rank, kept.size)
+    new = (found >= 0) & (holder < 0)
+    holder[new], share[new] = found[new], shares[new]
 
 
-def _shingle_sets(
-    wanted: npt.NDArray[np.bool_], shards: Sequence[ReadShard]
-) -> tuple[list[npt.NDArray[np.uint32] | None], Index]:
-    """The shingle sets of the wanted rows, and the sampling levels of all."""
-    sets: list[npt.NDArray[np.uint32] | None] = [None] * wanted.size
-    levels = np.zeros(wanted.size, dtype=np.int64)
-    at = 0
-    for read in shards:
-        if not wanted[at:].any():
-            break
-        table = read()
-        if wanted[at : at + table.num_rows].any():
-            column = table["shingles"].combine_chunks()
-            levels[at : at + table.num_rows] = table["shingle_level"].fill_null(0).to_numpy()
-            values, offsets = column.values.to_numpy(), column.offsets.to_numpy()
-            for row in np.flatnonzero(wanted[at : at + table.num_rows]).tolist():
-                sets[at + row] = values[offsets[row] : offsets[row + 1]].copy()
-        at += table.num_rows
-    return sets, levels
-
-
-def _decide(
-    corpus: _Corpus, rank: Index, snapshot_of: Index, labels: Index, similar: dict[int, float]
-) -> Iterator[pa.Table]:
-    size = corpus.key.size
-    rows = np.arange(size, dtype=np.int64)
-    # A superseded row goes wherever the row that supersedes it goes.
-    labels = labels[np.where(snapshot_of >= 0, snapshot_of, rows)]
-    best = np.full(size, -1, dtype=np.int64)
-    alive = np.flatnonzero(snapshot_of < 0)
-    ordered = alive[np.argsort(-rank[alive], kind="stable")]
-    best[labels[ordered]] = ordered  # the last write wins: the best-ranked
-    kept_row = best[labels]
-    kept = kept_row == rows
-    text = corpus.frame["text"]
+def _decided(facts: Facts, kept_row: Index, alive: Flags, similarity: Shares, continues: Index) -> dict[str, pa.Array]:
+    size = kept_row.size
+    kept = kept_row == np.arange(size)
+    text = facts.frame["text"]
     same_text = (text == text.gather(kept_row)).fill_null(False).to_numpy() if size else np.empty(0, bool)
-    kind = np.where(kept, None, np.where(snapshot_of >= 0, "snapshot", np.where(same_text, "exact", "near")))  # type: ignore[call-overload]
-    similarity = np.full(size, np.nan)
-    similarity[~kept & same_text] = 1.0
-    for row, value in similar.items():
-        if not kept[row] and not same_text[row]:
-            similarity[row] = value
-    sizes = np.bincount(kept_row, minlength=size)
-    frame = corpus.frame.select("prompt", row=pl.int_range(pl.len()))
-    by_prompt = frame.with_columns(
-        first=pl.when(pl.col("prompt").is_null()).then("row").otherwise(pl.col("row").min().over("prompt")),
-        count=pl.when(pl.col("prompt").is_null()).then(1).otherwise(pl.len().over("prompt")),
-    )
-    first, count = by_prompt["first"].to_numpy(), by_prompt["count"].to_numpy()
-    arrays = [
-        pa.array(kept),
-        pa.array(corpus.key[kept_row], mask=kept),
-        pa.array(kind.tolist(), pa.string()),
-        pa.array(similarity, mask=np.isnan(similarity)),
-        pa.array(corpus.key[kept_row]),
-        pa.array(sizes[kept_row], pa.int64()),
-        pa.array(corpus.key[first] if size else corpus.key),
-        pa.array(count.astype(np.int64)),
-    ]
-    table = pa.table(arrays, schema=_WRITES)
-    at = 0
-    for rows_in_shard in corpus.shards:
-        yield table.slice(at, rows_in_shard)
-        at += rows_in_shard
+    same_text = same_text & ~kept
+    similarity = np.where(same_text, 1.0, similarity)
+    # What was a duplicate of a conversation that goes on in another one has gone there with it.
+    moved = np.isnan(similarity) & ~kept & alive
+    similarity[kept | ~alive & ~same_text] = np.nan
+    names = np.array([None, "snapshot", "exact", "near", "contained"])
+    code = np.select([kept, ~alive, same_text, moved | (continues >= 0)], [0, 1, 2, 4], 3)
+    return {
+        "kept": pa.array(kept),
+        "duplicate_of": pa.array(facts.key[kept_row], mask=kept),
+        "duplicate_kind": pa.array(names[code].tolist(), pa.string()),
+        "similarity": pa.array(similarity, mask=np.isnan(similarity)),
+        "cluster_id": pa.array(facts.key[kept_row]),
+        "cluster_size": pa.array(np.bincount(kept_row, minlength=size)[kept_row], pa.int64()),
+    }
+
+
+def _prompts(config: DedupConfig, facts: Facts, shards: Sequence[ReadShard]) -> dict[str, pa.Array]:
+    """Clusters of first user turns: equal ones, and with a threshold below 1 those that are alike."""
+    size = facts.key.size
+    each = facts.frame.select("prompt").with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    alike = pl.when(pl.col("prompt").is_null()).then("row").otherwise(pl.col("row").min().over("prompt"))
+    first = each.select(first=alike)["first"].to_numpy()
+    if config.prompt_threshold < 1 and size:
+        alone = first == np.arange(size)
+        rows = read_banded(shards, "prompt", alone, np.zeros(size, dtype=np.int64))
+        pairs = candidates(rows, config.prompt_threshold, config.neighbours)
+        wanted = np.zeros(size, dtype=bool)
+        for group in pairs:
+            wanted[group.ravel()] = True
+        sets = read_sets(shards, facts.shards, wanted, ("prompt_shingles", "prompt_level"))
+        labels = joined(pairs, sets, config.prompt_threshold, size)
+        centers, gathered, _ = stars(labels, np.arange(size), sets, config.prompt_threshold * config.reach)
+        center = np.arange(size)
+        center[gathered] = centers
+        first = center[first]
+    return {
+        "prompt_cluster_id": pa.array(facts.key[first] if size else facts.key),
+        "prompt_cluster_size": pa.array(np.bincount(first, minlength=size)[first], pa.int64()),
+    }
 
 
 DEDUP: Final = GlobalStage(
     name="dedup",
-    version=1,
+    version=2,
     config=DedupConfig,
     reads=_READS,
     writes=_WRITES,

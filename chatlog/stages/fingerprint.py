@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -13,19 +13,22 @@ from pydantic import Field, model_validator
 from chatlog.schema import MESSAGES
 from chatlog.stage import BatchFn, Config, Stage
 from chatlog.text.normalise import fold
-from chatlog.text.shingles import mixed, sampled_set, shingle_hashes
+from chatlog.text.signatures import Scheme, lists, signatures
 from chatlog.text.turns import flat_messages
 
 _HASH: Final = pa.binary(16)
-_CHUNK: Final = 4_000_000
-"""Characters that are shingled at a time: bounds memory to some 200 MB."""
+_PROMPT_SHARE: Final = 4
+"""A prompt is a part of a conversation, and its set of shingles may have this part of the size."""
 
 
 class FingerprintConfig(Config):
     """Settings of `fingerprint`."""
 
-    shingle: int = Field(5, ge=2, le=64)
-    """Characters of a shingle, after folding."""
+    unit: Literal["characters", "words"] = "characters"
+    """What shingles are made of, after folding: characters, or words where a script spaces them and characters where
+    it does not (Han, Kana, Thai, Lao, Khmer, Myanmar, Tibetan). Word shingles are cheaper and miss more edited copies."""
+    shingle: int = Field(5, ge=1, le=64)
+    """Units of a shingle."""
     permutations: int = Field(128, ge=16, le=1024)
     """Values of a MinHash signature; datasketch's and text-dedup's usual 128."""
     bands: int = Field(32, ge=1, le=512)
@@ -51,6 +54,12 @@ class FingerprintConfig(Config):
         return self
 
 
+    def scheme(self, part: int = 1) -> Scheme:
+        """How texts are compared of which a set may have one `part`-th of `max_shingles`."""
+        limit = max(64, self.max_shingles // part)
+        return Scheme(self.unit, self.shingle, self.permutations, self.bands, limit, self.seed)
+
+
 @contextmanager
 def _open(config: FingerprintConfig) -> Iterator[BatchFn]:
     yield lambda batch: _fingerprint(batch, config)
@@ -61,60 +70,41 @@ def _fingerprint(batch: pa.Table, config: FingerprintConfig) -> pa.Table:
 
     flat = flat_messages(batch["messages"])
     folded = [fold(content) if content else "" for content in flat.content]
-    texts: list[list[str]] = [[] for _ in range(flat.rows)]
+    asked: list[list[str]] = [[] for _ in range(flat.rows)]
+    answered: list[list[str]] = [[] for _ in range(flat.rows)]
     tagged: list[list[str]] = [[] for _ in range(flat.rows)]
-    turns: list[list[int]] = [[] for _ in range(flat.rows)]
     prompts: list[str] = [""] * flat.rows
+    turns: list[int] = []
     for row, role, text in zip(flat.row.tolist(), flat.role, folded, strict=True):
-        texts[row].append(text)
         tagged[row] += (role or "", text)
-        turns[row].append(xxh3_64_intdigest(f"{role}\0{text}".encode()))
-        if role == "user" and text and not prompts[row]:
-            prompts[row] = text
-    joined = ["\n".join(parts) for parts in texts]
-    valid = batch["messages"].is_valid().to_pylist()
-    bands, sets, levels = _near_columns(joined, config)
-    columns = {
-        "text_hash": [
-            xxh3_128_digest("\0".join(parts).encode()) if ok else None for parts, ok in zip(tagged, valid, strict=True)
-        ],
-        "prompt_hash": [xxh3_128_digest(prompt.encode()) if prompt else None for prompt in prompts],
-        "turn_hashes": [hashes if ok else None for hashes, ok in zip(turns, valid, strict=True)],
-        "text_length": [len(text) if ok else None for text, ok in zip(joined, valid, strict=True)],
-        "minhash_bands": [row if text else None for row, text in zip(bands, joined, strict=True)],
-        "shingles": [row if text else None for row, text in zip(sets, joined, strict=True)],
-        "shingle_level": [level if text else None for level, text in zip(levels, joined, strict=True)],
-    }
-    return pa.table(
-        {name: pa.array(values, _WRITES.field(name).type) for name, values in columns.items()}, schema=_WRITES
-    )
-
-
-def _near_columns(texts: list[str], config: FingerprintConfig) -> tuple[list[np.ndarray], list[np.ndarray], list[int]]:
-    """Band hashes, shingle sets and sampling levels of the texts, in pieces of bounded size."""
-    from rensa import RMinHash
-
-    bands: list[np.ndarray] = []
-    sets: list[np.ndarray] = []
-    levels: list[int] = []
-    start = 0
-    while start < len(texts):
-        stop, size = start, 0
-        while stop < len(texts) and (stop == start or size + len(texts[stop]) <= _CHUNK):
-            size += len(texts[stop])
-            stop += 1
-        hashes, offsets = shingle_hashes(texts[start:stop], config.shingle)
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-            hashes, offsets.astype(np.uint64), config.permutations, config.seed
-        )
-        signature = np.array(matrix.to_rows(), dtype=np.uint64).reshape(stop - start, config.bands, -1)
-        bands += list(mixed(signature))
-        for index in range(stop - start):
-            values, level = sampled_set(hashes[offsets[index] : offsets[index + 1]], config.max_shingles)
-            sets.append(values)
-            levels.append(level)
-        start = stop
-    return bands, sets, levels
+        turns.append(xxh3_64_intdigest(f"{role}\0{text}".encode()))
+        if role == "user":
+            asked[row].append(text)
+            if text and not prompts[row]:
+                prompts[row] = text
+        else:
+            answered[row].append(text)
+    null = ~np.asarray(batch["messages"].combine_chunks().is_valid())
+    sides = [("\n".join(left), "\n".join(right)) for left, right in zip(asked, answered, strict=True)]
+    whole = signatures(sides, config.scheme())
+    prompt = signatures([(text,) for text in prompts], config.scheme(_PROMPT_SHARE))
+    hashes = [xxh3_128_digest("\0".join(parts).encode()) for parts in tagged]
+    lengths = np.array([len(left) + len(right) for left, right in sides], dtype=np.int64)
+    arrays = [
+        pa.array(hashes, _HASH, mask=null),
+        pa.array([xxh3_128_digest(text.encode()) if text else None for text in prompts], _HASH),
+        lists(np.array(turns, dtype=np.uint64), np.bincount(flat.row, minlength=flat.rows), null),
+        pa.array(lengths, mask=null),
+        whole.bands,
+        whole.bits,
+        whole.shingles,
+        whole.levels,
+        prompt.bands,
+        prompt.bits,
+        prompt.shingles,
+        prompt.levels,
+    ]
+    return pa.table(arrays, schema=_WRITES)
 
 
 _WRITES: Final = pa.schema(
@@ -124,14 +114,19 @@ _WRITES: Final = pa.schema(
         pa.field("turn_hashes", pa.list_(pa.uint64())),  # one a message, role included
         pa.field("text_length", pa.int64()),  # characters after folding
         pa.field("minhash_bands", pa.list_(pa.uint64())),
-        pa.field("shingles", pa.list_(pa.uint32())),  # sorted, distinct
+        pa.field("minhash_bits", pa.binary()),  # the lowest byte of each value of the signature
+        pa.field("shingles", pa.list_(pa.int32())),  # sorted, distinct; odd values are of other turns than the user's
         pa.field("shingle_level", pa.int8()),  # 0: all shingles are there; n: one in 2**n
+        pa.field("prompt_bands", pa.list_(pa.uint64())),  # the same of the first user turn
+        pa.field("prompt_bits", pa.binary()),
+        pa.field("prompt_shingles", pa.list_(pa.int32())),
+        pa.field("prompt_level", pa.int8()),
     ]
 )
 
 FINGERPRINT: Final = Stage(
     name="fingerprint",
-    version=1,
+    version=2,
     config=FingerprintConfig,
     reads=pa.schema([pa.field("messages", MESSAGES)]),
     writes=_WRITES,

@@ -1,137 +1,246 @@
-"""Groups of near-duplicates: candidates from equal bands, exact Jaccard, union-find."""
+"""Groups of near-duplicates: candidates from equal bands, exact Jaccard similarity, union-find, stars.
+
+Works on arrays of pairs, so that a million rows take seconds. MinHash and banding: Broder 1997; Leskovec,
+Rajaraman and Ullman, Mining of Massive Datasets, chapter 3.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from chatlog.text.shingles import jaccard
+from chatlog.text.shingles import Shingles, bound
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 Index = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Shares = npt.NDArray[np.float64]
 
-ROUNDS: Final = 64
+ROUNDS: Final = 16
 """Centers that one group of near-duplicates is split into at most."""
 
+_PAIRS: Final = 1 << 16
+"""Pairs whose signatures are compared at a time."""
 
-class UnionFind:
-    """Disjoint sets over 0..n-1; the smallest member stands for its set."""
+_ELEMENTS: Final = 1 << 23
+"""Shingles that are compared at a time."""
 
-    def __init__(self, size: int) -> None:
-        self.parent = np.arange(size, dtype=np.int64)
-
-    def find(self, item: int) -> int:
-        """The representative of the item's set."""
-        root = item
-        while self.parent[root] != root:
-            root = int(self.parent[root])
-        while self.parent[item] != root:
-            self.parent[item], item = root, int(self.parent[item])
-        return root
-
-    def union(self, left: int, right: int) -> bool:
-        """Joins two sets; False when they were one already."""
-        a, b = self.find(left), self.find(right)
-        if a == b:
-            return False
-        self.parent[max(a, b)] = min(a, b)
-        return True
-
-    def labels(self) -> Index:
-        """The representative of every item, (n,) int64."""
-        parent = self.parent
-        while True:
-            above: Index = parent[parent]
-            if np.array_equal(above, parent):
-                return above
-            parent = above
+_FEW: Final = 32
+"""Sampled shingles of a side below which the sample says nothing about the side."""
 
 
-def candidate_pairs(bands: npt.NDArray[np.uint64], present: npt.NDArray[np.bool_], neighbours: int = 4) -> Index:
-    """Pairs of rows that share a band hash, (m, 2) int64, smaller first, sorted, distinct.
+class ShingleSets:
+    """The shingle sets of some rows, comparable in bulk."""
 
-    Args:
+    def __init__(self, rows: Index, values: Shingles, sizes: Index, levels: Index, size: int) -> None:
+        """Keep the sets of `rows`, sorted, of `size` rows in all.
+
+        Args:
+            rows: (m,) int64, which rows.
+            values: (k,) int32, their sorted shingles one after another.
+            sizes: (m,) int64, shingles of each.
+            levels: (m,) int64, how often each was thinned.
+            size: rows in all.
+        """
+        from scipy.sparse import csr_matrix
+
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        tagged = np.concatenate([[0], np.cumsum(values & 1, dtype=np.int64)])
+        self._place = np.full(size, -1, dtype=np.int64)
+        self._place[rows] = np.arange(rows.size)
+        self._levels = levels
+        self._sizes = np.stack([sizes, tagged[starts[1:]] - tagged[starts[:-1]]], axis=1)  # all, tagged
+        self._matrix: csr_matrix = csr_matrix((np.ones(values.size, np.int8), values, starts), shape=(rows.size, 1 << 30))
+
+    def similarities(self, pairs: Index) -> Shares:
+        """The Jaccard similarity of each pair of rows, on the side (untagged, tagged) where it is lower, (n,) float64.
+
+        A side that neither row has does not count, and neither does one of which the samples hold almost nothing.
+        """
+        left, right = self._place[pairs[:, 0]], self._place[pairs[:, 1]]
+        both, one, other = self._shared(left, right)
+        either = one + other - both
+        # From all and tagged to untagged and tagged.
+        for counts in (both, either):
+            counts[:, 0] -= counts[:, 1]
+        sampled = np.maximum(self._levels[left], self._levels[right]) > 0
+        silent = (either == 0) | (sampled[:, None] & (either < _FEW))
+        values = np.where(silent, np.inf, both / np.maximum(either, 1)).min(axis=1)
+        unheard = both.sum(axis=1) / np.maximum(either.sum(axis=1), 1)
+        return np.where(np.isinf(values), unheard, values)
+
+    def contained(self, pairs: Index) -> Shares:
+        """The share of the first row's shingles that the second one has, (n,) float64."""
+        both, one, _ = self._shared(self._place[pairs[:, 0]], self._place[pairs[:, 1]])
+        return both[:, 0] / np.maximum(one[:, 0], 1)
+
+    def _shared(self, left: Index, right: Index) -> tuple[Index, Index, Index]:
+        """Shingles of both, of the left and of the right, at the level of the more thinned; (n, 2): all, tagged."""
+        both = np.zeros((left.size, 2), dtype=np.int64)
+        for part in _parts(self._sizes[left, 0] + self._sizes[right, 0]):
+            shared = self._matrix[left[part]].multiply(self._matrix[right[part]]).tocsr()
+            tagged = np.concatenate([[0], np.cumsum(shared.indices & 1, dtype=np.int64)])
+            ends = shared.indptr
+            both[part, 0] = np.diff(ends)
+            both[part, 1] = tagged[ends[1:]] - tagged[ends[:-1]]
+        one, other = self._sizes[left], self._sizes[right]
+        for pair in np.flatnonzero(self._levels[left] != self._levels[right]).tolist():
+            level = max(self._levels[left[pair]], self._levels[right[pair]])
+            one[pair], other[pair] = self._cut(left[pair], level), self._cut(right[pair], level)
+        return both, one, other
+
+    def _cut(self, place: int, level: int) -> tuple[int, int]:
+        start, end = self._matrix.indptr[place : place + 2]
+        mine = self._matrix.indices[start:end]
+        held = int(np.searchsorted(mine, bound(level)))
+        return held, int((mine[:held] & 1).sum())
+
+
+def _parts(weights: Index) -> Iterator[slice]:
+    """Slices of so many items that their weights stay near _ELEMENTS."""
+    if not weights.size:
+        return
+    block = np.cumsum(weights) // _ELEMENTS
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(block)) + 1, [weights.size]])
+    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        yield slice(start, end)
+
+
+@dataclass(frozen=True)
+class Banded:
+    """The rows that may be near-duplicates, and what proposes pairs of them.
+
+    Attributes:
         bands: (n, b) uint64.
-        present: (n,) bool, rows that have bands at all.
-        neighbours: each row of a bucket is paired with the bucket's first row and with as many rows
-            before it as this; a bucket of k rows gives at most k * (neighbours + 1) pairs, so a
-            giant bucket stays linear.
+        bits: (n, p) uint8, the lowest byte of each signature value.
+        present: (n,) bool, rows that take part.
+        apart: (n,) int64, rows of one number above 0 are never paired: the sides of a battle.
     """
-    rows = np.flatnonzero(present)
-    found: list[npt.NDArray[np.int64]] = []
-    for band in range(bands.shape[1]):
-        values = bands[rows, band]
+
+    bands: npt.NDArray[np.uint64]
+    bits: npt.NDArray[np.uint8]
+    present: Flags
+    apart: Index
+
+
+def candidates(rows: Banded, threshold: float, neighbours: int) -> list[Index]:
+    """Pairs of rows that share a band and whose signatures do not rule out the similarity.
+
+    Each row of a bucket is paired with the bucket's first row and with `neighbours` rows before it, so that
+    a bucket of k rows gives at most k * (neighbours + 1) pairs and a giant one stays linear. Signatures rule
+    a pair out four standard errors below the threshold.
+
+    Returns:
+        (m, 2) int64 arrays of distinct pairs, smaller row first: those with a bucket's first row, then the others.
+    """
+    members = np.flatnonzero(rows.present)
+    first: list[Index] = []
+    others: list[Index] = []
+    for band in range(rows.bands.shape[1]):
+        values = rows.bands[members, band]
         order = np.argsort(values, kind="stable")
-        ordered, members = values[order], rows[order]
-        same = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
-        if not same.size:
+        ordered, mine = values[order], members[order]
+        same = ordered[1:] == ordered[:-1]
+        at = np.flatnonzero(same) + 1
+        if not at.size:
             continue
-        heads = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-        first = members[np.maximum.accumulate(np.where(heads, np.arange(ordered.size), 0))]
-        found.append(_packed(first[same], members[same], bands.shape[0]))
+        heads = np.maximum.accumulate(np.where(np.concatenate([[True], ~same]), np.arange(ordered.size), 0))
+        first.append(_packed(mine[heads[at]], mine[at], rows))
         for step in range(1, neighbours + 1):
-            near = np.flatnonzero(ordered[step:] == ordered[:-step])
-            found.append(_packed(members[near], members[near + step], bands.shape[0]))
-        if len(found) > 64:
-            found = [np.unique(np.concatenate(found))]
-    if not found:
-        return np.empty((0, 2), dtype=np.int64)
-    packed = np.unique(np.concatenate(found))
-    pairs: Index = np.stack([packed // bands.shape[0], packed % bands.shape[0]], axis=1)
-    distinct: Index = pairs[pairs[:, 0] != pairs[:, 1]]
-    return distinct
+            near = np.flatnonzero((ordered[step:] == ordered[:-step]) & (heads[step:] != np.arange(ordered.size - step)))
+            others.append(_packed(mine[near], mine[near + step], rows))
+        if len(others) > 32:
+            others = [np.unique(np.concatenate(others))]
+    found: list[Index] = []
+    known = np.empty(0, dtype=np.int64)
+    for lists in (first, others):
+        packed = np.unique(np.concatenate(lists)) if lists else known[:0]
+        packed = packed[~np.isin(packed, known, assume_unique=True)]
+        known = packed if not known.size else known
+        found.append(_likely(packed, rows, threshold))
+    return found
 
 
-def _packed(left: Index, right: Index, size: int) -> Index:
-    return np.minimum(left, right) * size + np.maximum(left, right)
+def _packed(left: Index, right: Index, rows: Banded) -> Index:
+    apart = (rows.apart[left] > 0) & (rows.apart[left] == rows.apart[right])
+    left, right = left[~apart], right[~apart]
+    return np.minimum(left, right) * rows.bands.shape[0] + np.maximum(left, right)
 
 
-def verified(
-    pairs: Index,
-    sets: Sequence[npt.NDArray[np.uint32] | None],
-    levels: npt.NDArray[np.int64],
-    threshold: float,
-    groups: UnionFind,
-) -> None:
-    """Joins in `groups` the pairs whose shingle sets have a Jaccard similarity of `threshold` or more.
+def _likely(packed: Index, rows: Banded, threshold: float) -> Index:
+    size, width = rows.bits.shape
+    least = threshold - 4 * float(np.sqrt(threshold * (1 - threshold) / width))
+    least += (1 - least) / 256  # bytes that are equal by chance
+    keep = np.zeros(packed.size, dtype=bool)
+    for start in range(0, packed.size, _PAIRS):
+        part = packed[start : start + _PAIRS]
+        equal = (rows.bits[part // size] == rows.bits[part % size]).sum(axis=1)
+        keep[start : start + _PAIRS] = equal >= least * width
+    packed = packed[keep]
+    return np.stack([packed // max(size, 1), packed % max(size, 1)], axis=1)
 
-    Pairs that are in one group already are not compared again.
+
+def joined(pairs: list[Index], sets: ShingleSets, threshold: float, size: int) -> Index:
+    """The group of each of `size` rows, (n,) int64, named by its smallest member.
+
+    A pair joins where its similarity reaches `threshold`; pairs of one group are not compared any more.
     """
-    for left, right in pairs.tolist():
-        a, b = sets[left], sets[right]
-        if a is None or b is None or groups.find(left) == groups.find(right):
-            continue
-        level = int(max(levels[left], levels[right]))
-        if levels[left] == levels[right] and min(a.size, b.size) < threshold * max(a.size, b.size):
-            continue  # the sizes alone keep the similarity below the threshold
-        if jaccard(a, b, level) >= threshold:
-            groups.union(left, right)
+    labels = np.arange(size, dtype=np.int64)
+    for group in pairs:
+        for start in range(0, group.shape[0], _PAIRS):
+            part = group[start : start + _PAIRS]
+            part = part[labels[part[:, 0]] != labels[part[:, 1]]]
+            if part.size:
+                labels = _merged(labels, part[sets.similarities(part) >= threshold])
+    return labels
 
 
-def stars(
-    members: Sequence[int],
-    sets: Sequence[npt.NDArray[np.uint32] | None],
-    levels: Index,
-    least: float,
-) -> Iterator[tuple[int, int, float]]:
-    """(center, row, similarity) for the rows of one group, best first, that are like their center.
+def _merged(labels: Index, edges: Index) -> Index:
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
 
-    The best row is the first center; rows less similar to it than `least` gather around the best
-    of themselves, and so on. After ROUNDS centers the rest stays with the last one, so that a giant
+    if not edges.size:
+        return labels
+    nodes, ends = np.unique(labels[edges], return_inverse=True)
+    ends = ends.reshape(edges.shape)
+    graph = coo_matrix((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(nodes.size, nodes.size))
+    _, part = connected_components(graph, directed=False)
+    smallest = np.full(part.max() + 1, labels.size, dtype=np.int64)
+    np.minimum.at(smallest, part, nodes)
+    target = np.arange(labels.size, dtype=np.int64)
+    target[nodes] = smallest[part]
+    renamed: Index = target[labels]
+    return renamed
+
+
+def stars(labels: Index, rank: Index, sets: ShingleSets, least: float) -> tuple[Index, Index, Shares]:
+    """(centers, rows, similarities) of the rows that are like the center of their group, each (m,).
+
+    The best row of a group is its first center; rows less similar to it than `least` gather around the
+    best of themselves, and so on. After ROUNDS centers the rest stays with the last one, so that a giant
     group stays linear.
     """
-    waiting = list(members)
+    members = np.flatnonzero(np.bincount(labels, minlength=labels.size)[labels] > 1)
+    rows = members[np.lexsort((rank[members], labels[members]))]
+    found: list[tuple[Index, Index, Shares]] = []
     for turn in range(ROUNDS):
-        if len(waiting) < 2:
-            return
-        center, rest = waiting[0], []
-        for row in waiting[1:]:
-            a, b = sets[center], sets[row]
-            value = jaccard(a, b, int(max(levels[center], levels[row]))) if a is not None and b is not None else 0.0
-            if value >= least or turn == ROUNDS - 1:
-                yield center, row, value
-            else:
-                rest.append(row)
-        waiting = rest
+        heads = np.ones(rows.size, dtype=bool)
+        heads[1:] = labels[rows[1:]] != labels[rows[:-1]]
+        center = rows[np.maximum.accumulate(np.where(heads, np.arange(rows.size), 0))] if rows.size else rows
+        center, rows = center[~heads], rows[~heads]
+        if not rows.size:
+            break
+        values = sets.similarities(np.stack([center, rows], axis=1))
+        near = (values >= least) | (turn == ROUNDS - 1)
+        found.append((center[near], rows[near], values[near]))
+        rows = rows[~near]
+    if not found:
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64)
+    centers, gathered, similar = (np.concatenate(part) for part in zip(*found, strict=True))
+    return centers, gathered, similar

@@ -9,6 +9,7 @@ import pytest
 
 from chatlog.evaluate.dedup import clusters, evaluate, pair_metrics
 from chatlog.schema import KEY, MESSAGES, ROWS
+from chatlog.stage import held
 from chatlog.stages.dedup import DEDUP, DedupConfig
 from chatlog.stages.fingerprint import FINGERPRINT, FingerprintConfig
 from tests.conftest import EVAL
@@ -35,7 +36,7 @@ def dedup(rows: list[dict[str, Any]], **settings: Any) -> list[dict[str, Any]]:
         hashed = function(table.select(["messages"]))
     for name in hashed.column_names:
         table = table.append_column(name, hashed[name])
-    (made,) = DEDUP.run(DedupConfig(**settings), [lambda: table.select([KEY.name, *DEDUP.reads.names])])
+    (made,) = DEDUP.run(DedupConfig(**settings), [held(table)])
     found: list[dict[str, Any]] = made.to_pylist()
     return found
 

@@ -1,0 +1,190 @@
+"""The columns of `fingerprint` as arrays over all shards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chatlog.schema import KEY
+from chatlog.stage import ReadShard
+from chatlog.text.containment import Quotes
+from chatlog.text.neardup import Banded, Flags, Index, ShingleSets
+from chatlog.text.shingles import Hashes
+
+_FACTS = ("conversation_id", "battle_id", "created_at", "truncated", "text_hash", "prompt_hash", "text_length")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is held of every row: numbers only, no text and no shingles.
+
+    Attributes:
+        key: (n,) int64, row ids.
+        shards: rows of each shard.
+        frame: n rows of conversation (a hash), has_id, created, truncated, text and prompt (hashes), length, turns.
+        battle: (n,) int64, a number of the battle, 0 for none.
+        turns: (m,) uint64, hashes of the rows' turns, one row after another.
+        counts: (n,) int64, turns of each row.
+    """
+
+    key: Index
+    shards: list[int]
+    frame: pl.DataFrame
+    battle: Index
+    turns: Hashes
+    counts: Index
+
+
+def read_facts(shards: Sequence[ReadShard]) -> Facts:
+    """The narrow facts of all shards."""
+    frames, keys, turns, counts, sizes = [], [], [], [], []
+    for read in shards:
+        table = read([*_FACTS, "turn_hashes"])
+        sizes.append(table.num_rows)
+        keys.append(table[KEY.name].to_numpy())
+        lists = table["turn_hashes"].combine_chunks()
+        counts.append(_lengths(lists))
+        turns.append(lists.flatten().to_numpy())
+        frames.append(
+            pl.DataFrame(pl.from_arrow(table.select(_FACTS))).select(
+                pl.col("conversation_id").hash(1).alias("conversation"),
+                has_id=pl.col("conversation_id").is_not_null(),
+                battle=pl.when(pl.col("battle_id").is_not_null()).then(pl.col("battle_id").hash(2)),
+                created=pl.col("created_at").dt.timestamp("us"),
+                truncated=pl.col("truncated").fill_null(False),
+                text="text_hash",
+                prompt="prompt_hash",
+                length=pl.col("text_length").fill_null(0),
+            )
+        )
+    if not frames:
+        frames.append(pl.DataFrame(schema=_EMPTY))
+    every = np.concatenate([np.empty(0, np.int64), *counts])
+    frame = pl.concat(frames).with_columns(turns=pl.Series(every))
+    return Facts(
+        key=np.concatenate([np.empty(0, np.int64), *keys]),
+        shards=sizes,
+        frame=frame.drop("battle"),
+        battle=frame["battle"].rank("dense").fill_null(0).cast(pl.Int64).to_numpy(),
+        turns=np.concatenate([np.empty(0, np.uint64), *turns]),
+        counts=every,
+    )
+
+
+_EMPTY = {
+    "conversation": pl.UInt64,
+    "has_id": pl.Boolean,
+    "battle": pl.UInt64,
+    "created": pl.Int64,
+    "truncated": pl.Boolean,
+    "text": pl.Binary,
+    "prompt": pl.Binary,
+    "length": pl.Int64,
+}
+
+
+def _lengths(lists: pa.Array) -> Index:
+    lengths: Index = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return lengths
+
+
+def read_banded(shards: Sequence[ReadShard], prefix: str, present: Flags, apart: Index) -> Banded:
+    """The bands and signature bytes in `<prefix>_bands` and `<prefix>_bits` of the rows that are present and have them."""
+    bands: list[Hashes] = []
+    bits: list[npt.NDArray[np.uint8]] = []
+    had: list[Flags] = []
+    for read in shards:
+        table = read([f"{prefix}_bands", f"{prefix}_bits"])
+        lists, packed = (table[name].combine_chunks() for name in (f"{prefix}_bands", f"{prefix}_bits"))
+        valid = np.asarray(lists.is_valid())
+        had.append(valid)
+        bands.append(_matrix(lists.flatten().to_numpy(), valid))
+        data = pa.concat_arrays([packed.filter(pa.array(valid))])
+        start, end = data.offset, data.offset + len(data)
+        offsets = np.frombuffer(data.buffers()[1], np.int32)[start : end + 1] if len(data) else np.zeros(1, np.int32)
+        held = np.frombuffer(data.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+        bits.append(_matrix(held, valid))
+    return Banded(_stacked(bands), _stacked(bits), present & np.concatenate([np.empty(0, bool), *had]), apart)
+
+
+def _matrix(values: npt.NDArray[np.generic], valid: Flags) -> npt.NDArray[np.generic]:
+    """(n, width), zeros where a row has none; width 0 when none has."""
+    rows = int(valid.sum())
+    matrix = np.zeros((valid.size, values.size // rows if rows else 0), dtype=values.dtype)
+    if rows:
+        matrix[valid] = values.reshape(rows, -1)
+    return matrix
+
+
+def _stacked(parts: list[npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
+    width = max((part.shape[1] for part in parts), default=0)
+    parts = [part if part.shape[1] == width else np.zeros((part.shape[0], width), part.dtype) for part in parts]
+    return np.concatenate(parts) if parts else np.zeros((0, 0), np.uint8)
+
+
+def read_sets(
+    shards: Sequence[ReadShard],
+    sizes: Sequence[int],
+    wanted: Flags,
+    columns: tuple[str, str] = ("shingles", "shingle_level"),
+    *,
+    sides: bool = True,
+    quotes: tuple[Quotes, Flags] | None = None,
+) -> ShingleSets:
+    """The shingle sets of the wanted rows.
+
+    Args:
+        shards: the readers.
+        sizes: rows of each shard.
+        wanted: (n,) bool.
+        columns: those of the sets and of their levels.
+        sides: whether the user's shingles and the others' are told apart.
+        quotes: what is given the sets of other rows on the way, and of which.
+    """
+    rows, values, counts, levels = [], [], [], []
+    at = 0
+    for read, size in zip(shards, sizes, strict=True):
+        mine, looked = wanted[at : at + size], quotes[1][at : at + size] if quotes else wanted[:0]
+        if mine.any() or looked.any():
+            table = read(columns)
+            lists = table[columns[0]].combine_chunks()
+            if quotes and looked.any():
+                _give(lists, looked, at, quotes[0])
+            picked = lists.filter(pa.array(mine))
+            found, lengths = picked.flatten().to_numpy(), _lengths(picked)
+            if not sides:
+                found, lengths = _one_side(found, lengths)
+            rows.append(np.flatnonzero(mine) + at)
+            values.append(found)
+            counts.append(lengths)
+            levels.append(table[columns[1]].combine_chunks().filter(pa.array(mine)).fill_null(0).to_numpy())
+        at += size
+    return ShingleSets(
+        np.concatenate([np.empty(0, np.int64), *rows]),
+        np.concatenate([np.empty(0, np.int32), *values]),
+        np.concatenate([np.empty(0, np.int64), *counts]),
+        np.concatenate([np.empty(0, np.int64), *levels]).astype(np.int64),
+        wanted.size,
+    )
+
+
+def _give(lists: pa.Array, looked: Flags, at: int, quotes: Quotes) -> None:
+    picked = lists.filter(pa.array(looked))
+    quotes.add(np.flatnonzero(looked) + at, picked.flatten().to_numpy(), _lengths(picked))
+
+
+def _one_side(values: npt.NDArray[np.int32], counts: Index) -> tuple[npt.NDArray[np.int32], Index]:
+    """The sets without tags: a shingle that both sides have is there once."""
+    values = values & ~np.int32(1)
+    first = np.ones(values.size, dtype=bool)
+    first[1:] = values[1:] != values[:-1]
+    starts = np.cumsum(counts) - counts
+    first[starts[counts > 0]] = True
+    held = np.concatenate([[0], np.cumsum(first)])
+    return values[first], held[starts + counts] - held[starts]
