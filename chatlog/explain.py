@@ -57,8 +57,12 @@ class Explanation:
                 yield f"  duplicate    {told}; cluster of {row['cluster_size']}"
             for other in self.cluster:
                 if other["row_id"] != row["row_id"]:
-                    yield f"    with       row {other['row_id']}  {other['conversation_id']}  {other['kind'] or 'kept'}"
-            yield f"  prompt       {row['prompt_cluster_size']} rows begin with the same first turn"
+                    like = f", similarity {other['similarity']:.2f}" if other["similarity"] is not None else ""
+                    told = f"{other['kind']}{like}" if other["kind"] else "kept"
+                    yield f"    with       row {other['row_id']}  {other['conversation_id']}  {told}"
+            if row["contained_in"] is not None:
+                yield f"  contained    {row['containment']:.0%} of it stands in row {row['contained_in']}"
+            yield f"  prompt       {row['prompt_cluster_size']} rows begin with this first turn or one like it"
         if row["battle_id"] is not None:
             yield f"  battle       side {row['battle_side']} of {row['battle_id']}, winner {row['winner']}"
         if row["language"] is not None:

@@ -15,6 +15,7 @@ from chatlog.schema import KEY
 BatchFn = Callable[[pa.Table], pa.Table]
 """Pure: the same rows in the same order come back, without the key."""
 
+
 class ReadShard(Protocol):
     """Reads one shard, when called."""
 

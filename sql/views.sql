@@ -24,7 +24,7 @@ SELECT step, n, note FROM (
   UNION ALL SELECT 2, 'rejects', count(*), 'records that no row could be made of' FROM rejects
   UNION ALL SELECT 3, 'rows', count(*), 'conversations staged' FROM conversations
   UNION ALL SELECT 4, 'duplicates', count(*) FILTER (NOT kept),
-    format('{} snapshots, {} exact, {} near', count(*) FILTER (duplicate_kind = 'snapshot'), count(*) FILTER (duplicate_kind = 'exact'), count(*) FILTER (duplicate_kind = 'near')) FROM conversations
+    format('{} snapshots, {} exact, {} near, {} contained', count(*) FILTER (duplicate_kind = 'snapshot'), count(*) FILTER (duplicate_kind = 'exact'), count(*) FILTER (duplicate_kind = 'near'), count(*) FILTER (duplicate_kind = 'contained')) FROM conversations
   UNION ALL SELECT 5, 'redacted', count(*) FILTER (redacted), 'kept conversations in which something was replaced' FROM conversations
   UNION ALL SELECT 6, 'flagged', count(*) FILTER (flagged),
     format('{} judged, {} with a failed judgment', count(*) FILTER (moderation_status = 'ok'), count(*) FILTER (moderation_status = 'error')) FROM conversations

@@ -187,13 +187,15 @@ def _write_all(stream: BinaryIO, data: bytes) -> None:
 
 def write_table(path: Path, table: pa.Table) -> dict[str, Any]:
     """Writes a Parquet file, whole or not at all; its size and SHA-256 for the sidecar."""
+    plain, hashes = _leaves(table.schema)
 
     def write(stream: BinaryIO) -> None:
         pq.write_table(
             table.replace_schema_metadata(None),
             stream,
-            compression="zstd",
-            compression_level=ZSTD_LEVEL,
+            compression=dict.fromkeys(plain, "zstd") | dict.fromkeys(hashes, "none"),
+            compression_level=dict.fromkeys(plain, ZSTD_LEVEL),
+            use_dictionary=plain,
             row_group_size=ROW_GROUP,
         )
 
@@ -201,6 +203,22 @@ def write_table(path: Path, table: pa.Table) -> dict[str, Any]:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"bytes": path.stat().st_size, "sha256": digest}
+
+
+def _leaves(schema: pa.Schema) -> tuple[list[str], list[str]]:
+    """The paths of a schema's leaves: those worth compressing, and hashes, shingles and vectors, which are not."""
+
+    def walk(kind: pa.DataType, path: str, listed: bool) -> Iterator[tuple[str, bool]]:
+        if pa.types.is_struct(kind):
+            for index in range(kind.num_fields):
+                yield from walk(kind.field(index).type, f"{path}.{kind.field(index).name}", False)
+        elif pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+            yield from walk(kind.value_type, f"{path}.list.element", True)
+        else:
+            yield path, pa.types.is_fixed_size_binary(kind) or (listed and pa.types.is_primitive(kind))
+
+    found = [leaf for field in schema for leaf in walk(field.type, field.name, False)]
+    return [path for path, hashed in found if not hashed], [path for path, hashed in found if hashed]
 
 
 def read_columns(run: Run, shard: int, inputs: Mapping[str, str]) -> pa.Table:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from chatlog.errors import MissingExtra
 from chatlog.evaluate.labelled import Evaluation, read_rows
 from chatlog.schema import KEY, MESSAGES
+from chatlog.stage import held
 from chatlog.stages.embed import EmbedConfig, open_embed
 from chatlog.stages.topics import TopicsConfig, run_topics
 
@@ -47,7 +48,7 @@ def evaluate(
         began = time.perf_counter()
         table = table.append_column("embedding", batch(table).column("embedding"))
     table = table.append_column(KEY, pa.array(np.arange(len(rows), dtype=np.int64)))
-    found = _first(run_topics((topics or TopicsConfig()).model_copy(update={"k": wanted}), [lambda: table]))
+    found = _first(run_topics((topics or TopicsConfig()).model_copy(update={"k": wanted}), [held(table)]))
     # A text without a topic is its own answer, not a row to leave out.
     label = [-1 if topic is None else topic for topic in found.column("topic_id").to_pylist()]
     seconds = time.perf_counter() - began

@@ -11,6 +11,7 @@ from chatlog.stages.fingerprint import FINGERPRINT
 from chatlog.stages.language import LANGUAGE
 from chatlog.stages.moderate import MODERATE
 from chatlog.stages.redact import REDACT
+from chatlog.stages.semantic import SEMANTIC
 from chatlog.stages.topics import TOPICS
 
-STAGES: Final[tuple[AnyStage, ...]] = (FINGERPRINT, DEDUP, REDACT, LANGUAGE, EMBED, TOPICS, MODERATE)
+STAGES: Final[tuple[AnyStage, ...]] = (FINGERPRINT, DEDUP, REDACT, LANGUAGE, EMBED, SEMANTIC, TOPICS, MODERATE)

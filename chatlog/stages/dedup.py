@@ -36,7 +36,7 @@ class DedupConfig(Config):
     """How similar a row has to be to the telling that is kept in its place, as a share of `threshold`.
 
     Chains of near-duplicates whose ends have little in common are cut by it; 0 cuts none."""
-    neighbours: int = Field(4, ge=0, le=64)
+    neighbours: int = Field(2, ge=0, le=64)
     """Rows of a bucket that a row is compared with, beside the bucket's first."""
     contained: int = Field(200, ge=0)
     """Characters that a conversation needs for one that repeats it to its last turn and goes on to be the later telling
@@ -60,7 +60,8 @@ _READS: Final = pa.schema(
         pa.field("turn_hashes", pa.list_(pa.uint64())),
         pa.field("text_length", pa.int64()),
         pa.field("minhash_bands", pa.list_(pa.uint64())),
-        pa.field("minhash_bits", pa.binary()),
+        pa.field("asked_bits", pa.binary()),
+        pa.field("answered_bits", pa.binary()),
         pa.field("shingles", pa.list_(pa.int32())),
         pa.field("shingle_level", pa.int8()),
         pa.field("prompt_bands", pa.list_(pa.uint64())),
@@ -101,15 +102,15 @@ def _run(config: DedupConfig, shards: Sequence[ReadShard]) -> Iterator[pa.Table]
         kept_row, similarity = center[kept_row], value[kept_row]
     kept_row = _sides_apart(kept_row, facts, alive, rank)
     holder, share = np.full(size, -1, dtype=np.int64), np.full(size, np.nan)
-    found = _continued(facts, alive & (kept_row == np.arange(size)), rank)
+    found = continued(facts.turns[np.repeat(alive, facts.counts)], np.where(alive, facts.counts, 0), rank, facts.battle)
     holder[found >= 0], share[found >= 0] = found[found >= 0], 1.0
     continues = np.where(facts.frame["length"].to_numpy() >= config.contained, found, -1)
-    kept_row = _followed(continues)[kept_row]
+    before, kept_row = kept_row, _followed(continues, kept_row, rank)
     if config.near and size:
         _quoted(config, facts, alive & (kept_row == np.arange(size)), rank, shards, quotes, holder, share)
     # A superseded row goes wherever the row that supersedes it goes.
     kept_row = kept_row[np.where(alive, np.arange(size), snapshot_of)]
-    columns = _decided(facts, kept_row, alive, similarity, continues)
+    columns = _decided(facts, kept_row, before, alive, similarity, continues)
     columns |= {
         "contained_in": pa.array(facts.key[holder] if size else facts.key, mask=holder < 0),
         "containment": pa.array(share, mask=holder < 0),
@@ -169,12 +170,12 @@ def _near(
     config: DedupConfig, facts: Facts, alone: Flags, rank: Index, shards: Sequence[ReadShard], quotes: Quotes
 ) -> tuple[Index, Shares]:
     """For every row the kept row of its near-duplicates, which may be itself, and the similarity of the two."""
-    rows = read_banded(shards, "minhash", alone, facts.battle)
+    rows = read_banded(shards, "minhash_bands", ("asked_bits", "answered_bits"), alone, facts.battle)
     pairs = candidates(rows, config.threshold, config.neighbours)
     wanted = np.zeros(alone.size, dtype=bool)
     for group in pairs:
         wanted[group.ravel()] = True
-    sets = read_sets(shards, facts.shards, wanted, quotes=(quotes, alone))
+    sets = read_sets(shards, facts.shards, wanted, quotes=quotes)
     labels = joined(pairs, sets, config.threshold, alone.size)
     centers, gathered, values = stars(labels, rank, sets, config.threshold * config.reach)
     center, value = np.arange(alone.size), np.full(alone.size, np.nan)
@@ -195,19 +196,17 @@ def _sides_apart(kept_row: Index, facts: Facts, alive: Flags, rank: Index) -> In
     return kept_row
 
 
-def _continued(facts: Facts, kept: Flags, rank: Index) -> Index:
-    """For each row that is kept the best one that repeats it and goes on, -1 for none."""
-    turns = facts.turns[np.repeat(kept, facts.counts)]
-    return continued(turns, np.where(kept, facts.counts, 0), rank, facts.battle)
-
-
-def _followed(continues: Index) -> Index:
-    """Where each row ends when continuations are followed, itself for most."""
-    target = np.where(continues >= 0, continues, np.arange(continues.size))
-    while True:  # each step leads to a conversation of more turns, so this ends
+def _followed(continues: Index, kept_row: Index, rank: Index) -> Index:
+    """The kept rows, once those that another conversation goes on with have given way to it."""
+    rows = np.arange(kept_row.size)
+    target = np.where((kept_row == rows) & (continues >= 0), kept_row[continues], rows)
+    target = np.where(
+        rank[target] < rank[rows], target, rows
+    )  # better with each step, so that no two give way to each other
+    while True:
         further = target[target]
         if np.array_equal(further, target):
-            return target
+            return target[kept_row]
         target = further
 
 
@@ -233,7 +232,9 @@ def _quoted(
     holder[new], share[new] = found[new], shares[new]
 
 
-def _decided(facts: Facts, kept_row: Index, alive: Flags, similarity: Shares, continues: Index) -> dict[str, pa.Array]:
+def _decided(
+    facts: Facts, kept_row: Index, before: Index, alive: Flags, similarity: Shares, continues: Index
+) -> dict[str, pa.Array]:
     size = kept_row.size
     kept = kept_row == np.arange(size)
     text = facts.frame["text"]
@@ -241,10 +242,12 @@ def _decided(facts: Facts, kept_row: Index, alive: Flags, similarity: Shares, co
     same_text = same_text & ~kept
     similarity = np.where(same_text, 1.0, similarity)
     # What was a duplicate of a conversation that goes on in another one has gone there with it.
-    moved = np.isnan(similarity) & ~kept & alive
+    moved = (kept_row != before) & ~kept & alive
+    similarity[moved] = np.nan
+    within = (continues >= 0) & (kept_row[continues] == kept_row)
     similarity[kept | ~alive & ~same_text] = np.nan
     names = np.array([None, "snapshot", "exact", "near", "contained"])
-    code = np.select([kept, ~alive, same_text, moved | (continues >= 0)], [0, 1, 2, 4], 3)
+    code = np.select([kept, ~alive, same_text, moved | within], [0, 1, 2, 4], 3)
     return {
         "kept": pa.array(kept),
         "duplicate_of": pa.array(facts.key[kept_row], mask=kept),
@@ -263,7 +266,7 @@ def _prompts(config: DedupConfig, facts: Facts, shards: Sequence[ReadShard]) -> 
     first = each.select(first=alike)["first"].to_numpy()
     if config.prompt_threshold < 1 and size:
         alone = first == np.arange(size)
-        rows = read_banded(shards, "prompt", alone, np.zeros(size, dtype=np.int64))
+        rows = read_banded(shards, "prompt_bands", ("prompt_bits",), alone, np.zeros(size, dtype=np.int64))
         pairs = candidates(rows, config.prompt_threshold, config.neighbours)
         wanted = np.zeros(size, dtype=bool)
         for group in pairs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
@@ -17,8 +18,6 @@ from chatlog.text.signatures import Scheme, lists, signatures
 from chatlog.text.turns import flat_messages
 
 _HASH: Final = pa.binary(16)
-_PROMPT_SHARE: Final = 4
-"""A prompt is a part of a conversation, and its set of shingles may have this part of the size."""
 
 
 class FingerprintConfig(Config):
@@ -26,7 +25,7 @@ class FingerprintConfig(Config):
 
     unit: Literal["characters", "words"] = "characters"
     """What shingles are made of, after folding: characters, or words where a script spaces them and characters where
-    it does not (Han, Kana, Thai, Lao, Khmer, Myanmar, Tibetan). Word shingles are cheaper and miss more edited copies."""
+    it does not (Han, Kana, Thai, Lao, Khmer, Myanmar, Tibetan). Words are cheaper and miss more edited copies."""
     shingle: int = Field(5, ge=1, le=64)
     """Units of a shingle."""
     permutations: int = Field(128, ge=16, le=1024)
@@ -53,11 +52,16 @@ class FingerprintConfig(Config):
             raise ValueError(f"bands ({self.bands}) should divide permutations ({self.permutations})")
         return self
 
+    def scheme(self) -> Scheme:
+        """How conversations are compared."""
+        return Scheme(self.unit, self.shingle, self.permutations, self.bands, self.max_shingles, self.seed)
 
-    def scheme(self, part: int = 1) -> Scheme:
-        """How texts are compared of which a set may have one `part`-th of `max_shingles`."""
-        limit = max(64, self.max_shingles // part)
-        return Scheme(self.unit, self.shingle, self.permutations, self.bands, limit, self.seed)
+    def prompt_scheme(self) -> Scheme:
+        """How first user turns are compared: they are shorter, and half as many permutations and bands do."""
+        whole = self.scheme()
+        if self.bands % 2 or self.permutations % 2:
+            return whole
+        return replace(whole, permutations=self.permutations // 2, bands=self.bands // 2)
 
 
 @contextmanager
@@ -87,7 +91,7 @@ def _fingerprint(batch: pa.Table, config: FingerprintConfig) -> pa.Table:
     null = ~np.asarray(batch["messages"].combine_chunks().is_valid())
     sides = [("\n".join(left), "\n".join(right)) for left, right in zip(asked, answered, strict=True)]
     whole = signatures(sides, config.scheme())
-    prompt = signatures([(text,) for text in prompts], config.scheme(_PROMPT_SHARE))
+    prompt = signatures([(text,) for text in prompts], config.prompt_scheme())
     hashes = [xxh3_128_digest("\0".join(parts).encode()) for parts in tagged]
     lengths = np.array([len(left) + len(right) for left, right in sides], dtype=np.int64)
     arrays = [
@@ -97,6 +101,7 @@ def _fingerprint(batch: pa.Table, config: FingerprintConfig) -> pa.Table:
         pa.array(lengths, mask=null),
         whole.bands,
         whole.bits,
+        whole.tagged_bits,
         whole.shingles,
         whole.levels,
         prompt.bands,
@@ -114,7 +119,8 @@ _WRITES: Final = pa.schema(
         pa.field("turn_hashes", pa.list_(pa.uint64())),  # one a message, role included
         pa.field("text_length", pa.int64()),  # characters after folding
         pa.field("minhash_bands", pa.list_(pa.uint64())),
-        pa.field("minhash_bits", pa.binary()),  # the lowest byte of each value of the signature
+        pa.field("asked_bits", pa.binary()),  # the lowest byte of each value of the signature of the user's turns
+        pa.field("answered_bits", pa.binary()),  # of all other turns
         pa.field("shingles", pa.list_(pa.int32())),  # sorted, distinct; odd values are of other turns than the user's
         pa.field("shingle_level", pa.int8()),  # 0: all shingles are there; n: one in 2**n
         pa.field("prompt_bands", pa.list_(pa.uint64())),  # the same of the first user turn

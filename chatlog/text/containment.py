@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from chatlog.text.neardup import Flags, Index, Shares
+from chatlog.text.neardup import Flags, Index, Shares, distinct
 from chatlog.text.shingles import BITS, Hashes, Shingles
 
 _MULTIPLIER: Final = np.uint64(0xBF58476D1CE4E5B9)  # odd, so that its powers do not die out
@@ -20,8 +20,13 @@ _LEAST: Final = 6
 _COMMON: Final = 32
 """Conversations that a shingle may stand in and still be looked up."""
 
-_TRIES: Final = 3
+_TRIES: Final = 2
 """Rarest shingles of a conversation that are looked up."""
+
+_MOST: Final = 0.8
+"""Share of a conversation's sampled shingles that another one needs for the two to be compared."""
+
+_PAIRS: Final = 1 << 18
 
 
 def prefixes(turns: Hashes, counts: Index) -> tuple[Hashes, Hashes, Index]:
@@ -77,19 +82,18 @@ class Quotes:
         self._values: list[Shingles] = []
         self._rows: list[Index] = []
 
-    def add(self, rows: Index, values: Shingles, sizes: Index) -> None:
-        """Takes the sorted shingles of the rows, one row after another; sides are not told apart."""
-        owner = np.repeat(rows, sizes)
-        few = values < (1 << _SAMPLE)
+    def add(self, values: Shingles, sizes: Index, first: int) -> None:
+        """Takes the sorted shingles of the rows from number `first` on, one row after another, sides together."""
+        few = np.flatnonzero(values < (1 << _SAMPLE))
         self._values.append(values[few] >> 1)
-        self._rows.append(owner[few])
+        self._rows.append(np.searchsorted(np.cumsum(sizes), few, side="right") + first)
 
     def pairs(self, lengths: Index, among: Flags) -> Index:
         """(contained, container) rows of those `among` that are worth comparing, (m, 2) int64, the container longer."""
         values = np.concatenate(self._values or [np.empty(0, np.int32)])
         rows = np.concatenate(self._rows or [np.empty(0, np.int64)])
         values, rows = values[among[rows]], rows[among[rows]]
-        packed = np.unique((values.astype(np.int64) << 32) | rows)
+        packed = distinct((values.astype(np.int64) << 32) | rows)
         values, rows = packed >> 32, packed & 0xFFFFFFFF
         edges = np.flatnonzero(np.diff(values, prepend=-1))
         spread = np.diff(edges, append=values.size)
@@ -105,8 +109,25 @@ class Quotes:
         begin = np.repeat(edges[posting[asks]], widths)
         other = rows[begin + np.arange(begin.size) - np.repeat(np.cumsum(widths) - widths, widths)]
         longer = lengths[other] > lengths[one]
-        found = np.unique((one[longer] << 32) | other[longer])
-        return np.stack([found >> 32, found & 0xFFFFFFFF], axis=1)
+        found = distinct((one[longer] << 32) | other[longer])
+        pairs = np.stack([found >> 32, found & 0xFFFFFFFF], axis=1)
+        shared = _shared(np.repeat(np.arange(edges.size), spread), rows, held, pairs)
+        return pairs[shared >= _MOST * held[pairs[:, 0]]]
+
+
+def _shared(postings: Index, rows: Index, held: Index, pairs: Index) -> Index:
+    """How many of the sampled shingles both rows of each pair have, (n,) int64."""
+    from scipy.sparse import csr_matrix
+
+    order = np.argsort(rows, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(held)])
+    shape = (held.size, max(int(postings.max(initial=0)) + 1, 1))
+    matrix = csr_matrix((np.ones(rows.size, np.int8), postings[order], starts), shape=shape)
+    shared = [np.empty(0, np.int64)]
+    for start in range(0, pairs.shape[0], _PAIRS):
+        part = pairs[start : start + _PAIRS]
+        shared.append(np.diff(matrix[part[:, 0]].multiply(matrix[part[:, 1]]).indptr))
+    return np.concatenate(shared)
 
 
 def best_holder(pairs: Index, shares: Shares, least: float, rank: Index, size: int) -> tuple[Index, Shares]:
@@ -118,5 +139,3 @@ def best_holder(pairs: Index, shares: Shares, least: float, rank: Index, size: i
     found[pairs[order, 0]] = pairs[order, 1]
     share[pairs[order, 0]] = shares[order]
     return found, share
-
-

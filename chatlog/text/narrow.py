@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,10 @@ from chatlog.text.containment import Quotes
 from chatlog.text.neardup import Banded, Flags, Index, ShingleSets
 from chatlog.text.shingles import Hashes
 
-_FACTS = ("conversation_id", "battle_id", "created_at", "truncated", "text_hash", "prompt_hash", "text_length")
+Bytes = npt.NDArray[np.uint8]
+Number = TypeVar("Number", bound=np.generic)
+
+_FACTS: Final = ("conversation_id", "battle_id", "created_at", "truncated", "text_hash", "prompt_hash", "text_length")
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def read_facts(shards: Sequence[ReadShard]) -> Facts:
     )
 
 
-_EMPTY = {
+_EMPTY: Final = {
     "conversation": pl.UInt64,
     "has_id": pl.Boolean,
     "battle": pl.UInt64,
@@ -94,26 +98,34 @@ def _lengths(lists: pa.Array) -> Index:
     return lengths
 
 
-def read_banded(shards: Sequence[ReadShard], prefix: str, present: Flags, apart: Index) -> Banded:
-    """The bands and signature bytes in `<prefix>_bands` and `<prefix>_bits` of the rows that are present and have them."""
-    bands: list[Hashes] = []
-    bits: list[npt.NDArray[np.uint8]] = []
+def read_banded(shards: Sequence[ReadShard], bands: str, bits: Sequence[str], present: Flags, apart: Index) -> Banded:
+    """The columns of bands and of signature bytes, over the rows that are present and have bands."""
+    hashes: list[Hashes] = []
+    filters: list[list[Bytes]] = [[] for _ in bits]
     had: list[Flags] = []
     for read in shards:
-        table = read([f"{prefix}_bands", f"{prefix}_bits"])
-        lists, packed = (table[name].combine_chunks() for name in (f"{prefix}_bands", f"{prefix}_bits"))
-        valid = np.asarray(lists.is_valid())
-        had.append(valid)
-        bands.append(_matrix(lists.flatten().to_numpy(), valid))
-        data = pa.concat_arrays([packed.filter(pa.array(valid))])
-        start, end = data.offset, data.offset + len(data)
-        offsets = np.frombuffer(data.buffers()[1], np.int32)[start : end + 1] if len(data) else np.zeros(1, np.int32)
-        held = np.frombuffer(data.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
-        bits.append(_matrix(held, valid))
-    return Banded(_stacked(bands), _stacked(bits), present & np.concatenate([np.empty(0, bool), *had]), apart)
+        table = read([bands, *bits])
+        lists = table[bands].combine_chunks()
+        had.append(np.asarray(lists.is_valid()))
+        hashes.append(_matrix(lists.flatten().to_numpy(), had[-1]))
+        for name, found in zip(bits, filters, strict=True):
+            found.append(_byte_matrix(table[name].combine_chunks()))
+    there = present & np.concatenate([np.empty(0, bool), *had])
+    return Banded(_stacked(hashes, np.uint64), tuple(_stacked(found, np.uint8) for found in filters), there, apart)
 
 
-def _matrix(values: npt.NDArray[np.generic], valid: Flags) -> npt.NDArray[np.generic]:
+def _byte_matrix(packed: pa.Array) -> Bytes:
+    """(n, width) uint8 of a binary column of one width, zeros where it is null."""
+    valid = np.asarray(packed.is_valid())
+    data = pa.concat_arrays([packed.filter(pa.array(valid))])
+    return (
+        _matrix(np.frombuffer(data.buffers()[2] or b"", np.uint8)[: data.nbytes], valid)
+        if len(data)
+        else _matrix(np.empty(0, np.uint8), valid)
+    )
+
+
+def _matrix(values: npt.NDArray[Number], valid: Flags) -> npt.NDArray[Number]:
     """(n, width), zeros where a row has none; width 0 when none has."""
     rows = int(valid.sum())
     matrix = np.zeros((valid.size, values.size // rows if rows else 0), dtype=values.dtype)
@@ -122,10 +134,10 @@ def _matrix(values: npt.NDArray[np.generic], valid: Flags) -> npt.NDArray[np.gen
     return matrix
 
 
-def _stacked(parts: list[npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
+def _stacked(parts: list[npt.NDArray[Number]], kind: type[Number]) -> npt.NDArray[Number]:
     width = max((part.shape[1] for part in parts), default=0)
     parts = [part if part.shape[1] == width else np.zeros((part.shape[0], width), part.dtype) for part in parts]
-    return np.concatenate(parts) if parts else np.zeros((0, 0), np.uint8)
+    return np.concatenate(parts) if parts else np.zeros((0, 0), kind)
 
 
 def read_sets(
@@ -135,7 +147,7 @@ def read_sets(
     columns: tuple[str, str] = ("shingles", "shingle_level"),
     *,
     sides: bool = True,
-    quotes: tuple[Quotes, Flags] | None = None,
+    quotes: Quotes | None = None,
 ) -> ShingleSets:
     """The shingle sets of the wanted rows.
 
@@ -145,19 +157,19 @@ def read_sets(
         wanted: (n,) bool.
         columns: those of the sets and of their levels.
         sides: whether the user's shingles and the others' are told apart.
-        quotes: what is given the sets of other rows on the way, and of which.
+        quotes: what is given the sets of all rows on the way.
     """
     rows, values, counts, levels = [], [], [], []
     at = 0
     for read, size in zip(shards, sizes, strict=True):
-        mine, looked = wanted[at : at + size], quotes[1][at : at + size] if quotes else wanted[:0]
-        if mine.any() or looked.any():
+        mine = wanted[at : at + size]
+        if mine.any() or quotes is not None:
             table = read(columns)
             lists = table[columns[0]].combine_chunks()
-            if quotes and looked.any():
-                _give(lists, looked, at, quotes[0])
-            picked = lists.filter(pa.array(mine))
-            found, lengths = picked.flatten().to_numpy(), _lengths(picked)
+            found, lengths = lists.flatten().to_numpy(), _lengths(lists)
+            if quotes is not None:
+                quotes.add(found, lengths, at)
+            found, lengths = found[np.repeat(mine, lengths)], lengths[mine]
             if not sides:
                 found, lengths = _one_side(found, lengths)
             rows.append(np.flatnonzero(mine) + at)
@@ -172,11 +184,6 @@ def read_sets(
         np.concatenate([np.empty(0, np.int64), *levels]).astype(np.int64),
         wanted.size,
     )
-
-
-def _give(lists: pa.Array, looked: Flags, at: int, quotes: Quotes) -> None:
-    picked = lists.filter(pa.array(looked))
-    quotes.add(np.flatnonzero(looked) + at, picked.flatten().to_numpy(), _lengths(picked))
 
 
 def _one_side(values: npt.NDArray[np.int32], counts: Index) -> tuple[npt.NDArray[np.int32], Index]:

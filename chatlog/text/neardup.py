@@ -51,12 +51,17 @@ class ShingleSets:
         from scipy.sparse import csr_matrix
 
         starts = np.concatenate([[0], np.cumsum(sizes)])
-        tagged = np.concatenate([[0], np.cumsum(values & 1, dtype=np.int64)])
+        tagged = np.zeros(rows.size, dtype=np.int64)
+        if values.size:
+            odd = (values & 1).astype(np.uint8)
+            tagged[sizes > 0] = np.add.reduceat(odd, starts[:-1][sizes > 0], dtype=np.int64)
         self._place = np.full(size, -1, dtype=np.int64)
         self._place[rows] = np.arange(rows.size)
         self._levels = levels
-        self._sizes = np.stack([sizes, tagged[starts[1:]] - tagged[starts[:-1]]], axis=1)  # all, tagged
-        self._matrix: csr_matrix = csr_matrix((np.ones(values.size, np.int8), values, starts), shape=(rows.size, 1 << 30))
+        self._sizes = np.stack([sizes, tagged], axis=1)  # all, tagged
+        self._matrix: csr_matrix = csr_matrix(
+            (np.ones(values.size, np.int8), values, starts), shape=(rows.size, 1 << 30)
+        )
 
     def similarities(self, pairs: Index) -> Shares:
         """The Jaccard similarity of each pair of rows, on the side (untagged, tagged) where it is lower, (n,) float64.
@@ -71,9 +76,10 @@ class ShingleSets:
             counts[:, 0] -= counts[:, 1]
         sampled = np.maximum(self._levels[left], self._levels[right]) > 0
         silent = (either == 0) | (sampled[:, None] & (either < _FEW))
-        values = np.where(silent, np.inf, both / np.maximum(either, 1)).min(axis=1)
+        values: Shares = np.where(silent, np.inf, both / np.maximum(either, 1)).min(axis=1)
         unheard = both.sum(axis=1) / np.maximum(either.sum(axis=1), 1)
-        return np.where(np.isinf(values), unheard, values)
+        similarities: Shares = np.where(np.isinf(values), unheard, values)
+        return similarities
 
     def contained(self, pairs: Index) -> Shares:
         """The share of the first row's shingles that the second one has, (n,) float64."""
@@ -118,13 +124,13 @@ class Banded:
 
     Attributes:
         bands: (n, b) uint64.
-        bits: (n, p) uint8, the lowest byte of each signature value.
+        bits: (n, p) uint8 matrices, the lowest byte of each signature value; each may rule a pair out.
         present: (n,) bool, rows that take part.
         apart: (n,) int64, rows of one number above 0 are never paired: the sides of a battle.
     """
 
     bands: npt.NDArray[np.uint64]
-    bits: npt.NDArray[np.uint8]
+    bits: tuple[npt.NDArray[np.uint8], ...]
     present: Flags
     apart: Index
 
@@ -153,14 +159,16 @@ def candidates(rows: Banded, threshold: float, neighbours: int) -> list[Index]:
         heads = np.maximum.accumulate(np.where(np.concatenate([[True], ~same]), np.arange(ordered.size), 0))
         first.append(_packed(mine[heads[at]], mine[at], rows))
         for step in range(1, neighbours + 1):
-            near = np.flatnonzero((ordered[step:] == ordered[:-step]) & (heads[step:] != np.arange(ordered.size - step)))
+            near = np.flatnonzero(
+                (ordered[step:] == ordered[:-step]) & (heads[step:] != np.arange(ordered.size - step))
+            )
             others.append(_packed(mine[near], mine[near + step], rows))
         if len(others) > 32:
-            others = [np.unique(np.concatenate(others))]
+            others = [distinct(np.concatenate(others))]
     found: list[Index] = []
     known = np.empty(0, dtype=np.int64)
     for lists in (first, others):
-        packed = np.unique(np.concatenate(lists)) if lists else known[:0]
+        packed = distinct(np.concatenate(lists)) if lists else known[:0]
         packed = packed[~np.isin(packed, known, assume_unique=True)]
         known = packed if not known.size else known
         found.append(_likely(packed, rows, threshold))
@@ -174,16 +182,27 @@ def _packed(left: Index, right: Index, rows: Banded) -> Index:
 
 
 def _likely(packed: Index, rows: Banded, threshold: float) -> Index:
-    size, width = rows.bits.shape
-    least = threshold - 4 * float(np.sqrt(threshold * (1 - threshold) / width))
-    least += (1 - least) / 256  # bytes that are equal by chance
-    keep = np.zeros(packed.size, dtype=bool)
-    for start in range(0, packed.size, _PAIRS):
-        part = packed[start : start + _PAIRS]
-        equal = (rows.bits[part // size] == rows.bits[part % size]).sum(axis=1)
-        keep[start : start + _PAIRS] = equal >= least * width
-    packed = packed[keep]
-    return np.stack([packed // max(size, 1), packed % max(size, 1)], axis=1)
+    size = rows.bands.shape[0]
+    for bits in rows.bits:
+        width = max(bits.shape[1], 1)
+        least = threshold - 4 * float(np.sqrt(threshold * (1 - threshold) / width))
+        least += (1 - least) / 256  # bytes that are equal by chance
+        keep = np.zeros(packed.size, dtype=bool)
+        for start in range(0, packed.size, _PAIRS):
+            part = packed[start : start + _PAIRS]
+            equal = (bits[part // size] == bits[part % size]).sum(axis=1)
+            keep[start : start + _PAIRS] = equal >= least * bits.shape[1]
+        packed = packed[keep]
+    pairs: Index = np.stack([packed // max(size, 1), packed % max(size, 1)], axis=1)
+    return pairs
+
+
+def distinct(values: Index) -> Index:
+    """The values sorted, each once; several times as fast as numpy's unique, which hashes them."""
+    values = np.sort(values)
+    first = np.ones(values.size, dtype=bool)
+    first[1:] = values[1:] != values[:-1]
+    return values[first]
 
 
 def joined(pairs: list[Index], sets: ShingleSets, threshold: float, size: int) -> Index:
@@ -192,13 +211,24 @@ def joined(pairs: list[Index], sets: ShingleSets, threshold: float, size: int) -
     A pair joins where its similarity reaches `threshold`; pairs of one group are not compared any more.
     """
     labels = np.arange(size, dtype=np.int64)
-    for group in pairs:
+    for group in _spread(pairs):
         for start in range(0, group.shape[0], _PAIRS):
             part = group[start : start + _PAIRS]
             part = part[labels[part[:, 0]] != labels[part[:, 1]]]
             if part.size:
                 labels = _merged(labels, part[sets.similarities(part) >= threshold])
     return labels
+
+
+def _spread(pairs: list[Index]) -> Iterator[Index]:
+    """The pairs in rounds: each row's first one, its second ones, and so on, so that most are in one group soon."""
+    for group in pairs:
+        turn = np.zeros(group.shape[0], dtype=np.int64)
+        order = np.argsort(group[:, 1], kind="stable")
+        later = group[order, 1]
+        turn[order] = np.arange(later.size) - np.searchsorted(later, later)
+        for least, most in ((0, 0), (1, 1), (2, 3), (4, np.iinfo(np.int64).max)):
+            yield group[(turn >= least) & (turn <= most)]
 
 
 def _merged(labels: Index, edges: Index) -> Index:

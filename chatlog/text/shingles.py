@@ -182,22 +182,22 @@ def sampled_sets(
     first[starts[counts > 0]] = True
     held = np.concatenate([[0], np.cumsum(first)])
     sizes = held[ends] - held[starts]
-    values = values[first].view(np.int32)
+    kept: Shingles = values[first].view(np.int32)
     levels = np.zeros(rows, dtype=np.int8)
     over = np.flatnonzero(sizes > limit)
     if over.size:
         starts = np.cumsum(sizes) - sizes
-        keep = np.ones(values.size, dtype=bool)
+        keep = np.ones(kept.size, dtype=bool)
         for row in over.tolist():
-            mine = values[starts[row] : starts[row] + sizes[row]]
+            mine = kept[starts[row] : starts[row] + sizes[row]]
             level, left = 0, mine.size
             while left > limit:
                 level += 1
                 left = int(np.searchsorted(mine, bound(level)))
             keep[starts[row] + left : starts[row] + sizes[row]] = False
             sizes[row], levels[row] = left, level
-        values = values[keep]
-    return values, sizes, levels
+        kept = kept[keep]
+    return kept, sizes, levels
 
 
 def bound(level: int) -> int:

@@ -23,9 +23,11 @@ from chatlog.text.shingles import (
 )
 
 _CHUNK: Final = 500_000
-"""Characters that are hashed at a time: what the processor's cache holds is several times faster than what it does not."""
+"""Characters that are hashed at a time: few enough for the processor's cache, which makes it several times faster."""
 
 _TAG: Final = np.uint64(0xD6E8FEB86659FD93)  # makes a tagged shingle another one in signatures
+
+_MOST: Final = np.iinfo(np.uint64).max
 
 Tagged = Sequence[tuple[str, ...]]
 """A row's texts; the first one's shingles have no tag, those of the others have one."""
@@ -58,29 +60,31 @@ class Signatures:
 
     Attributes:
         bands: list<uint64>, one hash a band; null where a row has no text.
-        bits: binary, the lowest byte of each signature value (b-bit minwise hashing, Li and König 2010).
+        bits: binary, the lowest byte of each value of the untagged shingles' signature (b-bit minwise hashing, Li and
+            König 2010); null where there are none.
+        tagged_bits: the same of the tagged shingles.
         shingles: list<int32>, sorted; the lowest bit is the tag.
         levels: int8, how often the set was thinned.
     """
 
     bands: pa.Array
     bits: pa.Array
+    tagged_bits: pa.Array
     shingles: pa.Array
     levels: pa.Array
 
 
 def signatures(rows: Tagged, scheme: Scheme) -> Signatures:
     """The signatures and sets of the rows, each of which is one or two texts (two: an untagged and a tagged one)."""
-    parts = [_hashed(chunk, scheme) for chunk in _chunks(rows)]
-    signature = np.concatenate([part[0] for part in parts] or [np.empty((0, scheme.permutations), np.uint64)])
-    values = np.concatenate([part[1] for part in parts] or [np.empty(0, np.int32)])
-    sizes = np.concatenate([part[2] for part in parts] or [np.empty(0, np.int64)])
-    levels = np.concatenate([part[3] for part in parts] or [np.empty(0, np.int8)])
+    parts = [_hashed(chunk, scheme) for chunk in _chunks(rows)] or [_nothing(scheme)]
+    untagged, tagged, values, sizes, levels = (np.concatenate(part) for part in zip(*parts, strict=True))
     without = sizes == 0
-    bands = mixed(signature.reshape(len(rows), scheme.bands, -1)) if len(rows) else np.empty((0, scheme.bands), np.uint64)
+    signature = np.minimum(untagged, tagged)  # of all shingles together
+    bands = mixed(signature.reshape(len(rows), scheme.bands, scheme.permutations // scheme.bands))
     return Signatures(
         bands=lists(bands.ravel(), np.full(len(rows), scheme.bands), without),
-        bits=_bytes((signature & np.uint64(0xFF)).astype(np.uint8), without),
+        bits=_bytes(untagged, np.array([not row[0] for row in rows], dtype=bool)),
+        tagged_bits=_bytes(tagged, np.array([not "".join(row[1:]) for row in rows], dtype=bool)),
         shingles=lists(values, sizes, without),
         levels=pa.array(levels, mask=without),
     )
@@ -92,11 +96,12 @@ def lists(values: npt.NDArray[np.generic], sizes: Counts, null: npt.NDArray[np.b
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=pa.array(null))
 
 
-def _bytes(matrix: npt.NDArray[np.uint8], null: npt.NDArray[np.bool_]) -> pa.Array:
-    rows, width = matrix.shape
+def _bytes(signature: Hashes, null: npt.NDArray[np.bool_]) -> pa.Array:
+    rows, width = signature.shape
     present = np.packbits(~null, bitorder="little")
     offsets = np.arange(rows + 1, dtype=np.int32) * width
-    buffers = [pa.py_buffer(part.tobytes()) for part in (present, offsets, matrix)]
+    lowest = (signature & np.uint64(0xFF)).astype(np.uint8)
+    buffers = [pa.py_buffer(part.tobytes()) for part in (present, offsets, lowest)]
     return pa.Array.from_buffers(pa.binary(), rows, buffers)
 
 
@@ -111,7 +116,13 @@ def _chunks(rows: Tagged) -> Iterator[Tagged]:
         start = stop
 
 
-Hashed = tuple[Hashes, Shingles, Counts, npt.NDArray[np.int8]]
+Hashed = tuple[Hashes, Hashes, Shingles, Counts, npt.NDArray[np.int8]]
+"""Signatures of the untagged and of the tagged shingles, sets, their sizes and levels."""
+
+
+def _nothing(scheme: Scheme) -> Hashed:
+    none = np.empty((0, scheme.permutations), np.uint64)
+    return none, none, np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int8)
 
 
 def _hashed(rows: Tagged, scheme: Scheme) -> Hashed:
@@ -122,24 +133,27 @@ def _hashed(rows: Tagged, scheme: Scheme) -> Hashed:
     symbols, counts = characters(texts) if scheme.unit == "characters" else words(texts)
     hashes, held = windows(symbols, counts, scheme.width)
     tags = np.repeat(np.arange(len(texts)) % kinds > 0, held)
-    each = held.reshape(len(rows), kinds).sum(axis=1)
-    values, sizes, levels = sampled_sets(hashes, tags, each, scheme.limit)
-    return _signature(hashes, tags, each, scheme), values, sizes, levels
+    held = held.reshape(len(rows), kinds)
+    values, sizes, levels = sampled_sets(hashes, tags, held.sum(axis=1), scheme.limit)
+    untagged = _signature(hashes[~tags], held[:, 0], scheme)
+    # The tag makes another shingle of it: what a user says is not what an answer repeats.
+    tagged = _signature(hashes[tags] ^ _TAG, held[:, 1:].sum(axis=1), scheme)
+    return untagged, tagged, values, sizes, levels
 
 
-def _signature(hashes: Hashes, tags: npt.NDArray[np.bool_], counts: Counts, scheme: Scheme) -> Hashes:
+def _signature(hashes: Hashes, counts: Counts, scheme: Scheme) -> Hashes:
     from rensa import RMinHash
 
+    if not hashes.size:
+        return np.full((counts.size, scheme.permutations), _MOST, dtype=np.uint64)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-        np.where(tags, hashes ^ _TAG, hashes), offsets, scheme.permutations, scheme.seed
-    )
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets, scheme.permutations, scheme.seed)
     return np.array(matrix.to_rows(), dtype=np.uint64).reshape(counts.size, scheme.permutations)
 
 
 def _long(row: tuple[str, ...], scheme: Scheme) -> Hashed:
     """As _hashed for one row of any length, a piece at a time; pieces overlap so that no shingle is lost."""
-    signature = np.full((1, scheme.permutations), np.iinfo(np.uint64).max, dtype=np.uint64)
+    untagged = tagged = np.full((1, scheme.permutations), _MOST, dtype=np.uint64)
     values, level = np.empty(0, dtype=np.int32), 0
     overlap = scheme.width - 1 if scheme.unit == "characters" else 0  # a cut between words costs a few shingles
     whole = replace(scheme, limit=1 << 30)
@@ -148,10 +162,10 @@ def _long(row: tuple[str, ...], scheme: Scheme) -> Hashed:
             piece = text[start : start + _CHUNK]
             if start and len(piece) <= overlap:
                 continue  # the piece before holds it
-            one, more, _, _ = _hashed([("", piece) if place else (piece,)], whole)
-            signature = np.minimum(signature, one)
+            one, other, more, _, _ = _hashed([("", piece) if place else (piece,)], whole)
+            untagged, tagged = np.minimum(untagged, one), np.minimum(tagged, other)
             values = np.union1d(values, more[: np.searchsorted(more, bound(level))])
             while values.size > scheme.limit:
                 level += 1
                 values = values[: np.searchsorted(values, bound(level))]
-    return signature, values, np.array([values.size]), np.array([level], dtype=np.int8)
+    return untagged, tagged, values, np.array([values.size]), np.array([level], dtype=np.int8)
