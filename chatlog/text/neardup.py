@@ -178,7 +178,8 @@ def candidates(rows: Banded, threshold: float, neighbours: int) -> list[Index]:
 def _packed(left: Index, right: Index, rows: Banded) -> Index:
     apart = (rows.apart[left] > 0) & (rows.apart[left] == rows.apart[right])
     left, right = left[~apart], right[~apart]
-    return np.minimum(left, right) * rows.bands.shape[0] + np.maximum(left, right)
+    packed: Index = np.minimum(left, right) * rows.bands.shape[0] + np.maximum(left, right)
+    return packed
 
 
 def _likely(packed: Index, rows: Banded, threshold: float) -> Index:
