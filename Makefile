@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-include vllm.mk
+include vllm.mk bench.mk
 
 .PHONY: setup demo test check
 .DEFAULT_GOAL := setup
@@ -26,8 +26,8 @@ test: setup
 
 # All gates: format, lint, types, layers, tests.
 check: setup
-	$(BIN)/ruff format --check chatlog tests
-	$(BIN)/ruff check chatlog tests
+	$(BIN)/ruff format --check chatlog tests benchmarks
+	$(BIN)/ruff check chatlog tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest

@@ -1,0 +1,16 @@
+# Benchmarks beside other tools, each in an environment of its own. What they make stays in WORK.
+WORK ?= build/benchmarks
+BENCH := .venv-bench
+
+.PHONY: bench-dedup
+
+$(BENCH)/%/.installed: benchmarks/requirements-%.txt
+	$(PYTHON) -m venv $(BENCH)/$*
+	$(BENCH)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# SIZES may hold more numbers of conversations: make bench-dedup SIZES="100000 1000000"
+SIZES ?= 100000
+bench-dedup: setup $(BENCH)/text-dedup/.installed $(BENCH)/datatrove/.installed
+	$(BIN)/python benchmarks/dedup.py --work $(WORK)/dedup --sizes $(SIZES) \
+	  --peer text-dedup=$(BENCH)/text-dedup/bin/python --peer datatrove=$(BENCH)/datatrove/bin/python
