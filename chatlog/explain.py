@@ -70,6 +70,11 @@ class Explanation:
         if row["redacted"] is not None:
             told = ", ".join(f"{count} {kind}" for kind, count in self.pii.items()) or "nothing found"
             yield f"  redacted     {told}"
+        if row["contamination"] is not None:
+            yield f"  overlap      {'contaminated' if row['contaminated'] else 'not contaminated'}"
+            for hit in row["contamination"]:
+                found = "whole" if hit["kind"] == "exact" else f"{hit['share']:.0%} of its n-grams"
+                yield f"    message {hit['message']} ({hit['role']}): {hit['benchmark']} {hit['item']}, {found}"
         if row["topic_id"] is not None:
             yield f"  topic        {row['topic'] or row['topic_id']} (distance {row['topic_distance']:.2f})"
         if row["moderation_status"] is not None:

@@ -139,7 +139,8 @@ def parse(data: Mapping[str, Any], base: Path) -> Pipeline:
             raise ConfigError(f"stage {name} stands twice in the pipeline; a stage runs once")
         if where is not None and not isinstance(where, str):
             raise ConfigError(f"stage {name}: `where` is the name of a boolean column, found {type(where).__name__}")
-        steps.append(Step(known[name], valid(known[name].config, settings, f"stage {name}"), where))
+        config = valid(known[name].config, settings, f"stage {name}").located(base)
+        steps.append(Step(known[name], config, where))
     return Pipeline(
         name=str(data.get("name", "pipeline")),
         base=base,

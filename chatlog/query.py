@@ -61,8 +61,8 @@ def connect(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the views of a run.
 
-    Views: conversations, messages, pii, topics, rejects, stages, funnel, decisions (row_id, reason),
-    embeddings (row_id, embedding). The connection can read the run's Parquet files and no others.
+    Views: conversations, messages, pii, contamination, topics, rejects, stages, funnel, decisions (row_id,
+    reason), embeddings (row_id, embedding). The connection can read the run's Parquet files and no others.
 
     Raises:
         ConfigError: the folder holds no run.

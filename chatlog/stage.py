@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -30,9 +31,20 @@ def held(table: pa.Table) -> ReadShard:
 
 
 class Config(BaseModel):
-    """A stage's settings. Unknown keys are refused; its JSON is part of the stage's identity."""
+    """A stage's settings. Unknown keys are refused; `identity` is part of the stage's fingerprint."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    def located(self, base: Path) -> Self:
+        """The same settings with their paths made absolute from `base`, the pipeline's folder.
+
+        Must not fail where a file is missing: a run is read without the files that it was made from.
+        """
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What of the settings decides the values: a file counts by its content, not by its place."""
+        return self.model_dump(mode="json")
 
 
 def ready(_: Any) -> None:

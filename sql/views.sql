@@ -17,6 +17,12 @@ SELECT c.row_id, c.conversation_id, c.language AS conversation_language, c.s.mes
        c.s.type AS "type", c.s.score AS score, c.s.recognizer AS recognizer, c.s.placeholder AS placeholder
 FROM (SELECT *, unnest(pii) AS s FROM conversations) AS c;
 
+-- contamination: one row a benchmark item that a message holds, whole (kind exact) or by a share of its n-grams.
+CREATE VIEW contamination AS
+SELECT c.row_id, c.conversation_id, c.o.benchmark AS benchmark, c.o.item AS item, c.o.part AS part, c.o.message AS message,
+       c.o.role AS role, c.o.kind AS kind, c.o.share AS share
+FROM (SELECT *, unnest(contamination) AS o FROM conversations) AS c;
+
 -- funnel: from records to released conversations; n counts conversations.
 CREATE VIEW funnel AS
 SELECT step, n, note FROM (

@@ -35,5 +35,4 @@ def of_step(planned: PlannedStep, inputs: Mapping[str, str | Sequence[str]]) -> 
     or on every shard in order. Engine, worker count and batch size do not stand in it.
     """
     step = planned.step
-    config = step.config.model_dump(mode="json")
-    return digest([step.stage.name, step.stage.version, config, step.where, dict(inputs)])
+    return digest([step.stage.name, step.stage.version, step.config.identity(), step.where, dict(inputs)])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from chatlog.engine.events import Listener, ShardDone, StepDone, StepStarted, silent
 from chatlog.engine.identity import of_step
-from chatlog.engine.ingest import IngestShard, plan_ingest
+from chatlog.engine.ingest import IngestShard, plan_ingest, stored_shards
 from chatlog.engine.local import Work, run_units
 from chatlog.engine.shard import Unit
 from chatlog.engine.store import Run, lock, open_run
@@ -77,9 +77,7 @@ def run(
     try:
         _check_folder(folder, pipeline)
         with lock(folder):
-            folder.write_json(
-                "run.json", {"name": pipeline.name, "base": str(pipeline.base), "pipeline": pipeline.data}
-            )
+            keep_pipeline(folder, pipeline)
             return _run(folder, pipeline, planned, workers, listener)
     finally:
         os.umask(before)
@@ -132,19 +130,72 @@ def _run(folder: Run, pipeline: Pipeline, planned: Plan, asked: int | None, list
             units = [_unit(folder, step, shard, print_) for shard, print_ in enumerate(prints[name])]
             sidecars = run_global(folder, step, units) if stale else iter(())
         else:
-            size = sum((folder.read_sidecar(INGEST, shard) or {}).get("rows", 0) for shard in stale)
-            workers = asked or _worth(size, _ROWS_A_WORKER)
-            sidecars = run_units([(_unit(folder, step, shard, prints[name][shard]), {}) for shard in stale], workers)
-        rows = 0
-        for sidecar in sidecars:
-            rows += sidecar["rows"]
-            listener(ShardDone(name, sidecar["shard"], sidecar["rows"], sidecar["seconds"]))
+            sidecars = _run_rows(folder, step, prints[name], stale, asked)
+        _tell(name, sidecars, len(stale), begun, listener)
         made[name] = len(stale)
         seconds[name] = round(time.monotonic() - begun, 3)
-        listener(StepDone(name, len(stale), rows, seconds[name]))
         if step is None:
             _clear_spool(folder)
     return RunSummary(folder.root, len(shards), made, seconds, ingest_counts(folder, len(shards)))
+
+
+def run_stage(
+    folder: Run, pipeline: Pipeline, name: str, *, workers: int | None = None, listener: Listener = silent
+) -> int:
+    """Makes what is stale of one row stage over rows that are there, and nothing else; how many shards.
+
+    The run keeps `pipeline`; its sources are not looked at. The stages that `name` reads from must be done.
+
+    Raises:
+        ConfigError: the pipeline does not fit together, the folder is in use, or a stage before is not done.
+        ContractError: the stage broke its promise.
+    """
+    planned = plan(pipeline, until=name)
+    before = os.umask(0o077)
+    try:
+        with lock(folder):
+            shards = stored_shards(folder, pipeline)
+            prints: Prints = {INGEST: [shard.fingerprint for shard in shards]}
+            for step in planned.steps:
+                prints[step.name] = fingerprints(step, prints, len(shards))
+            step = planned.steps[-1]
+            for source in sorted(set(step.inputs.values())):
+                left = [at for at, print_ in enumerate(prints[source]) if not folder.is_done(source, at, print_)]
+                if left or not shards:
+                    raise ConfigError(
+                        f"{folder.root} is not that far: {source} has {len(left)} shards left to make; run its "
+                        "pipeline again first"
+                    )
+            keep_pipeline(folder, pipeline)
+            begun = time.monotonic()
+            stale = [shard for shard, print_ in enumerate(prints[name]) if not folder.is_done(name, shard, print_)]
+            listener(StepStarted(name, len(shards), len(shards) - len(stale)))
+            _tell(name, _run_rows(folder, step, prints[name], stale, workers), len(stale), begun, listener)
+            return len(stale)
+    finally:
+        os.umask(before)
+
+
+def keep_pipeline(folder: Run, pipeline: Pipeline) -> None:
+    """Writes the pipeline into the run folder: it is read by it from now on."""
+    folder.write_json("run.json", {"name": pipeline.name, "base": str(pipeline.base), "pipeline": pipeline.data})
+
+
+def _run_rows(
+    folder: Run, step: PlannedStep, prints: list[str], stale: list[int], asked: int | None
+) -> Iterator[dict[str, Any]]:
+    size = sum((folder.read_sidecar(INGEST, shard) or {}).get("rows", 0) for shard in stale)
+    workers = asked or _worth(size, _ROWS_A_WORKER)
+    return run_units([(_unit(folder, step, shard, prints[shard]), {}) for shard in stale], workers)
+
+
+def _tell(name: str, sidecars: Iterator[dict[str, Any]], stale: int, begun: float, listener: Listener) -> None:
+    """Lets the work be done, and tells of each shard and of the end."""
+    rows = 0
+    for sidecar in sidecars:
+        rows += sidecar["rows"]
+        listener(ShardDone(name, sidecar["shard"], sidecar["rows"], sidecar["seconds"]))
+    listener(StepDone(name, stale, rows, round(time.monotonic() - begun, 3)))
 
 
 def _worth(size: int, share: int) -> int:

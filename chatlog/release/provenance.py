@@ -33,10 +33,7 @@ def provenance(
     stages = []
     for name, version, config, where in [
         (INGEST, 1, pipeline.limits.model_dump(mode="json"), None),
-        *(
-            (step.name, step.step.stage.version, step.step.config.model_dump(mode="json"), step.step.where)
-            for step in planned.steps
-        ),
+        *((step.name, step.step.stage.version, step.step.config.identity(), step.step.where) for step in planned.steps),
     ]:
         count, rows = shards.get(name, (0, 0))
         prints = [(run.read_sidecar(name, shard) or {}).get("fingerprint") for shard in range(count)]

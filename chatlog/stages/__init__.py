@@ -10,8 +10,19 @@ from chatlog.stages.embed import EMBED
 from chatlog.stages.fingerprint import FINGERPRINT
 from chatlog.stages.language import LANGUAGE
 from chatlog.stages.moderate import MODERATE
+from chatlog.stages.overlap import OVERLAP
 from chatlog.stages.redact import REDACT
 from chatlog.stages.semantic import SEMANTIC
 from chatlog.stages.topics import TOPICS
 
-STAGES: Final[tuple[AnyStage, ...]] = (FINGERPRINT, DEDUP, REDACT, LANGUAGE, EMBED, SEMANTIC, TOPICS, MODERATE)
+STAGES: Final[tuple[AnyStage, ...]] = (
+    OVERLAP,
+    FINGERPRINT,
+    DEDUP,
+    REDACT,
+    LANGUAGE,
+    EMBED,
+    SEMANTIC,
+    TOPICS,
+    MODERATE,
+)
