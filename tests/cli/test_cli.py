@@ -68,6 +68,22 @@ def test_verify_export_explain_and_report_as_json(curated: Path, tmp_path: Path)
     assert told("report", run, "--out", tmp_path / "r.html")["bytes"] == (tmp_path / "r.html").stat().st_size
 
 
+def test_overlap_as_json_and_as_a_table(folder: Path) -> None:
+    told("run", "mine.toml", "--out", "run", "--workers", "1", cwd=folder)
+    text = conversation(3)["messages"][0]["content"]
+    write_jsonl(folder / "bench.json", [{"id": "q", "body": text}])
+    write_jsonl(folder / "more.json", [{"body": "nobody asked this of all questions in the world"}])
+    words = ("overlap", "run", "--with", "bench.json", "two=more.json", "--field", "body")
+    found = told(*words, cwd=folder)
+    assert (found["conversations"], found["contaminated"], found["made"]) == (10, 1, 1)
+    assert [(one["benchmark"], one["items"], one["exact"]) for one in found["benchmarks"]] == [
+        ("bench", 1, 1),
+        ("two", 1, 0),
+    ]
+    again = chatlog(*words, cwd=folder)
+    assert "(1 of 10 conversations are contaminated)" in again.stdout and text not in again.stdout + again.stderr
+
+
 def test_eval_prints_one_object(tmp_path: Path) -> None:
     rows = [
         {
@@ -100,6 +116,8 @@ def test_the_generator_is_reached(tmp_path: Path) -> None:
         (("run", "mine.toml"), 2, "Missing option"),
         (("nonsense",), 2, "No such command"),
         (("status", "."), 1, "is not a run folder"),
+        (("overlap", ".", "--with", "a.jsonl"), 1, "is not a run folder"),
+        (("overlap", "."), 2, "Missing option"),
         (("sql", "--run", "x"), 1, "give either a QUERY or a file"),
         (("export", ".", "--out", "y"), 1, "is not a run folder"),
         (("verify", "."), 1, "not a release"),
