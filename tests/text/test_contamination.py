@@ -103,3 +103,19 @@ def test_a_part_stands_between_words(part: str, text: str, found: bool) -> None:
 def test_trimming_keeps_what_is_between_the_first_word_and_the_last() -> None:
     assert trimmed("“(hello, world)!” ") == "hello, world"
     assert trimmed("?!") == trimmed("") == ""
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text(max_size=40), min_size=1, max_size=4), st.text(max_size=60))
+def test_any_text_is_found_in_itself_and_between_others(items: list[str], other: str) -> None:
+    parts = [Part(fold(item), number) for number, item in enumerate(items)]
+    known = Parts(parts, WIDTHS)
+    known.find([fold(other), ""])
+    for number, part in enumerate(parts):
+        if not part.text:
+            continue
+        whole, between = known.find([part.text, f"before {part.text} after"])
+        assert number in {hit.part for hit in whole if hit.exact}
+        (words,) = words_of([part.text])
+        if words.owner.size >= 3:
+            assert number in {hit.part for hit in between if hit.exact}
