@@ -137,7 +137,8 @@ class _Sieve:
 def _distinct(values: Index) -> Index:
     """The values sorted, each once; np.unique hashes them, which is slower by far when there are millions."""
     values = np.sort(values)
-    return values[np.diff(values, prepend=values[:1] - 1) != 0]
+    first: npt.NDArray[np.bool_] = np.diff(values, prepend=values[:1] - 1) != 0
+    return values[first]
 
 
 def _by_sieve(keys: list[Index], sieves: int) -> list[Index]:
