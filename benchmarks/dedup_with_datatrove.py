@@ -22,7 +22,9 @@ def main(texts: Path, out: Path, processes: int) -> None:
     config = MinhashConfig()
 
     def execute(step: object, tasks: int, *before: object) -> None:
-        LocalPipelineExecutor([*before, step], tasks=tasks, workers=processes, skip_completed=False).run()
+        LocalPipelineExecutor(
+            [*before, step], tasks=tasks, workers=processes, logging_dir=str(out / "logs"), skip_completed=False
+        ).run()
 
     signatures, buckets, found = (str(out / name) for name in ("signatures", "buckets", "clusters"))
     execute(MinhashDedupSignature(output_folder=signatures, config=config), len(files), JsonlReader(str(texts)))
