@@ -236,7 +236,8 @@ def read_columns(run: Run, shard: int, inputs: Mapping[str, str]) -> pa.Table:
     for stage, names in (by_stage or {"ingest": []}).items():
         path = run.part(stage, shard)
         try:
-            table = pq.read_table(path, columns=[KEY.name, *names], partitioning=None)
+            with pq.ParquetFile(path) as file:  # read_table would import pyarrow.dataset, and pandas with it
+                table = file.read([KEY.name, *names])
         except (OSError, pa.ArrowException) as error:
             raise DataError(f"cannot read {path}: it is missing or damaged; remove it and run again") from error
         if key is None:

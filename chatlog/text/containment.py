@@ -80,20 +80,21 @@ class Quotes:
 
     def __init__(self) -> None:
         self._values: list[Shingles] = []
-        self._rows: list[Index] = []
+        self._rows: list[Shingles] = []
 
     def add(self, values: Shingles, sizes: Index, first: int) -> None:
         """Takes the sorted shingles of the rows from number `first` on, one row after another, sides together."""
         few = np.flatnonzero(values < (1 << _SAMPLE))
         self._values.append(values[few] >> 1)
-        self._rows.append(np.searchsorted(np.cumsum(sizes), few, side="right") + first)
+        self._rows.append((np.searchsorted(np.cumsum(sizes), few, side="right") + first).astype(np.int32))
 
     def pairs(self, lengths: Index, among: Flags) -> Index:
         """(contained, container) rows of those `among` that are worth comparing, (m, 2) int64, the container longer."""
-        values = np.concatenate(self._values or [np.empty(0, np.int32)])
-        rows = np.concatenate(self._rows or [np.empty(0, np.int64)])
-        values, rows = values[among[rows]], rows[among[rows]]
-        packed = distinct((values.astype(np.int64) << 32) | rows)
+        sampled = np.concatenate(self._values or [np.empty(0, np.int32)])
+        owners = np.concatenate(self._rows or [np.empty(0, np.int32)])
+        self._values, self._rows = [], []  # they take much room, and are asked for once
+        wanted = among[owners]
+        packed = distinct((sampled[wanted].astype(np.int64) << 32) | owners[wanted])
         values, rows = packed >> 32, packed & 0xFFFFFFFF
         edges = np.flatnonzero(np.diff(values, prepend=-1))
         spread = np.diff(edges, append=values.size)

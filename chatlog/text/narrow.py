@@ -159,7 +159,8 @@ def read_sets(
         sides: whether the user's shingles and the others' are told apart.
         quotes: what is given the sets of all rows on the way.
     """
-    rows, values, counts, levels = [], [], [], []
+    rows, counts, levels = [], [], []
+    values = _Growing()
     at = 0
     for read, size in zip(shards, sizes, strict=True):
         mine = wanted[at : at + size]
@@ -173,17 +174,38 @@ def read_sets(
             if not sides:
                 found, lengths = _one_side(found, lengths)
             rows.append(np.flatnonzero(mine) + at)
-            values.append(found)
+            values.add(found)
             counts.append(lengths)
             levels.append(table[columns[1]].combine_chunks().filter(pa.array(mine)).fill_null(0).to_numpy())
         at += size
     return ShingleSets(
         np.concatenate([np.empty(0, np.int64), *rows]),
-        np.concatenate([np.empty(0, np.int32), *values]),
+        values.taken(),
         np.concatenate([np.empty(0, np.int64), *counts]),
         np.concatenate([np.empty(0, np.int64), *levels]).astype(np.int64),
         wanted.size,
     )
+
+
+class _Growing:
+    """An array that grows in place: for a million rows, parts put together at the end would take the room twice."""
+
+    def __init__(self) -> None:
+        self._held = np.empty(1 << 16, dtype=np.int32)
+        self._size = 0
+
+    def add(self, values: npt.NDArray[np.int32]) -> None:
+        """Puts the values behind those that are there."""
+        size = self._size + values.size
+        if size > self._held.size:
+            self._held.resize(size + size // 4, refcheck=False)
+        self._held[self._size : size] = values
+        self._size = size
+
+    def taken(self) -> npt.NDArray[np.int32]:
+        """All values; the array is given away."""
+        self._held.resize(self._size, refcheck=False)
+        return self._held
 
 
 def _one_side(values: npt.NDArray[np.int32], counts: Index) -> tuple[npt.NDArray[np.int32], Index]:
