@@ -2,7 +2,7 @@
 WORK ?= build/benchmarks
 BENCH := .venv-bench
 
-.PHONY: bench-dedup
+.PHONY: bench-dedup bench-dedup-degenerate
 
 $(BENCH)/%/.installed: benchmarks/requirements-%.txt
 	$(PYTHON) -m venv $(BENCH)/$*
@@ -14,3 +14,6 @@ SIZES ?= 100000
 bench-dedup: setup $(BENCH)/text-dedup/.installed $(BENCH)/datatrove/.installed
 	$(BIN)/python benchmarks/dedup.py --work $(WORK)/dedup --sizes $(SIZES) \
 	  --peer text-dedup=$(BENCH)/text-dedup/bin/python --peer datatrove=$(BENCH)/datatrove/bin/python
+
+bench-dedup-degenerate: setup
+	$(BIN)/python benchmarks/dedup_degenerate.py --rows 100000
