@@ -10,6 +10,7 @@ that another one repeats and goes on with. The two sides of a battle are never e
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -89,6 +90,19 @@ _WRITES: Final = pa.schema(
 
 def _run(config: DedupConfig, shards: Sequence[ReadShard]) -> Iterator[pa.Table]:
     facts = read_facts(shards)
+    with ThreadPoolExecutor(
+        1
+    ) as beside:  # the two take different columns, and numpy and Arrow leave the interpreter free
+        prompts = beside.submit(_prompts, config, facts, shards)
+        columns = _conversations(config, facts, shards) | prompts.result()
+    table = pa.table(columns).select(_WRITES.names).cast(_WRITES)
+    at = 0
+    for rows in facts.shards:
+        yield table.slice(at, rows)
+        at += rows
+
+
+def _conversations(config: DedupConfig, facts: Facts, shards: Sequence[ReadShard]) -> dict[str, pa.Array]:
     size = facts.key.size
     rank = _best_first(facts.frame, ["length", "truncated", "turns"])
     snapshot_of = _snapshots(facts.frame)
@@ -110,17 +124,10 @@ def _run(config: DedupConfig, shards: Sequence[ReadShard]) -> Iterator[pa.Table]
         _quoted(config, facts, alive & (kept_row == np.arange(size)), rank, shards, quotes, holder, share)
     # A superseded row goes wherever the row that supersedes it goes.
     kept_row = kept_row[np.where(alive, np.arange(size), snapshot_of)]
-    columns = _decided(facts, kept_row, before, alive, similarity, continues)
-    columns |= {
+    return _decided(facts, kept_row, before, alive, similarity, continues) | {
         "contained_in": pa.array(facts.key[holder] if size else facts.key, mask=holder < 0),
         "containment": pa.array(share, mask=holder < 0),
-        **_prompts(config, facts, shards),
     }
-    table = pa.table(columns).select(_WRITES.names).cast(_WRITES)
-    at = 0
-    for rows in facts.shards:
-        yield table.slice(at, rows)
-        at += rows
 
 
 def _best_first(frame: pl.DataFrame, by: Sequence[str]) -> Index:
