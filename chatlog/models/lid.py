@@ -6,6 +6,7 @@ authors on Wikipedia, Tatoeba and SETimes; 176 languages; CC-BY-SA 3.0 weights.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +21,10 @@ from chatlog.text.scripts import SOLE_LANGUAGE, keep_script, main_script, script
 _CANDIDATES: Final = 5
 _MANY: Final = 60
 
+_PREFIX: Final = len("__label__")
+
 _LABELS: Final = {"als": "gsw", "bh": "bho", "no": "nb", "eml": "egl", "sh": "sh"}
+_CODES: Final = {f"__label__{label}": code for label, code in _LABELS.items()}
 """fastText's labels are Wikipedia's domain names; where those are no BCP 47 codes, what they mean."""
 
 _BY_SCRIPT: Final = {
@@ -74,12 +78,13 @@ _ENGLISH_PHRASES: Final = frozenset(
 )
 
 _SURE: Final = 0.75
-_CERTAIN: Final = 0.97
+_CERTAIN: Final = 0.93
 _SHORT: Final = 60.0
 _SMALL_SHARE: Final = 0.12
 _SMALL_LEAD: Final = 0.4
 _INSTRUCTION: Final = 40
 _LONGEST: Final = 400
+_FIRST_LOOK: Final = 100
 
 _TRADITIONAL: Final = regex.compile(
     r"[們個這來說對為會國學時後過還發經麼沒讓應該處點樣從關開間問題實現請寫給種體將與於]"
@@ -118,11 +123,17 @@ class LanguageIdentifier:
     def __init__(self, model: str) -> None:
         import fasttext
 
-        self._model: Any = fasttext.load_model(str(locate(model)))
+        # The binding itself: its wrapper costs a tenth of a prediction, and zips pairs that are wanted as pairs.
+        self._predict: Any = fasttext.load_model(str(locate(model))).f.predict
 
-    def guess(self, words: str) -> Guess:
-        """The language of `words`, which must be one line of prose."""
-        weights = script_weights(words)
+    def guess(self, words: str, weights: Mapping[str, float] | None = None) -> Guess:
+        """The language of `words`, which must be one line of prose.
+
+        Args:
+            words: as of `prose`.
+            weights: its letters by script, where they are known.
+        """
+        weights = script_weights(words) if weights is None else weights
         script = _deciding_script(words, weights)
         if not script:
             return NOTHING
@@ -136,18 +147,32 @@ class LanguageIdentifier:
         code, score = self._best(line, script, weight)
         return Guess(_with_script(code, script, line), score, weight)
 
+    def _ranked(self, line: str, script: str, count: int) -> list[tuple[str, float]]:
+        """The model's best languages that the script allows, and their probabilities."""
+        allowed = _BY_SCRIPT.get(script)
+        return [
+            (code, min(1.0, score))
+            for score, label in self._predict(line + "\n", count, 0.0, "strict")
+            if (code := _CODES.get(label) or label[_PREFIX:])
+            and (code in allowed if allowed is not None else code not in _NOT_LATIN)
+        ]
+
     def _best(self, line: str, script: str, weight: float) -> tuple[str, float]:
         settled = _by_letters(line, script)
         if settled:
             return settled, 0.95
         possible = possible_languages(line) if weight < _SHORT else None
-        labels, scores = self._model.predict(line, k=_CANDIDATES if possible is None else _MANY)
-        allowed = _BY_SCRIPT.get(script)
-        ranked = [
-            (_LABELS.get(code, code), min(1.0, float(score)))
-            for code, score in zip((label[9:] for label in labels), scores, strict=True)
-            if (code in allowed if allowed is not None else code not in _NOT_LATIN)
-        ]
+        if possible is None:
+            # Most texts show their language at once; only the others are worth more of the line, and more candidates.
+            beginning = _beginning(line)
+            ranked = self._ranked(beginning, script, 1)
+            score = ranked[0][1] if ranked else 0.0
+            if score >= _CERTAIN:
+                return ranked[0]
+            if score < _SURE or beginning is not line:
+                ranked = self._ranked(line, script, _CANDIDATES)
+        else:
+            ranked = self._ranked(line, script, _MANY)
         if possible is not None:
             within = [(code, score) for code, score in ranked if code in possible]
             # A letter is proof that the model's doubt does not weigh: its own score would say unknown.
@@ -157,11 +182,12 @@ class LanguageIdentifier:
         code, score = ranked[0] if ranked else (UNKNOWN_CODE, 0.0)
         if score < _SURE and (_ENGLISH.search(line) is not None or (weight < _SHORT and _is_english(line))):
             return "en", max(score, 0.6)
-        small, share, lead = small_words(line) if score < _CERTAIN else ("", 0.0, 0.0)
         # The model knows no Maori, and is sure of Latvian by its macrons: then only plain evidence counts.
         strict = score >= _SURE
-        if small and share >= _SMALL_SHARE * (1 + strict) and lead >= _SMALL_LEAD * (1 + 2 * strict):
-            return small, max(score, min(0.9, share * 2))
+        if score < _CERTAIN:
+            small, share, lead = small_words(line, _SMALL_SHARE * (1 + strict))
+            if small and lead >= _SMALL_LEAD * (1 + 2 * strict):
+                return small, max(score, min(0.9, share * 2))
         if score < _SURE:
             if weight < _SHORT and code in _SELDOM:
                 # In a few words the model takes Spanish for Asturian as often as not.
@@ -169,7 +195,14 @@ class LanguageIdentifier:
         return code, score
 
 
-def _deciding_script(words: str, weights: dict[str, float]) -> str:
+def _beginning(line: str) -> str:
+    """As much of a long line as a first guess rests on, cut between words where it has any."""
+    if len(line) <= _FIRST_LOOK:
+        return line
+    return line[: line.rfind(" ", _FIRST_LOOK // 2, _FIRST_LOOK)]
+
+
+def _deciding_script(words: str, weights: Mapping[str, float]) -> str:
     """The script that the text is written in: by weight, unless an instruction in another precedes Latin matter."""
     script = main_script(weights)
     if script == "Latn" and len(weights) > 1:

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from chatlog.models.lid import NOTHING, Guess, LanguageIdentifier
@@ -15,7 +17,7 @@ from chatlog.models.weights import check_name
 from chatlog.schema import MESSAGES
 from chatlog.stage import BatchFn, Config, Stage
 from chatlog.text.languages import UNKNOWN_CODE, english_name
-from chatlog.text.prose import SAMPLE, is_universal, prose
+from chatlog.text.prose import SAMPLE, is_universal, prose_lines
 
 
 class LanguageConfig(Config):
@@ -48,45 +50,69 @@ _WRITES: Final = pa.schema(
 )
 
 
-def _guess_all(texts: Sequence[str | None], identifier: LanguageIdentifier, config: LanguageConfig) -> list[Guess]:
-    """One guess a text, in order; each distinct text is looked at once."""
-    known: dict[str | None, Guess] = {None: NOTHING}
-    guesses = []
-    for text in texts:
-        guess = known.get(text)
-        if guess is None:
-            assert text is not None
-            guess = known[text] = _guess(text, identifier, config)
-        guesses.append(guess)
-    return guesses
+def _guesses(texts: Sequence[str], identifier: LanguageIdentifier, config: LanguageConfig) -> Iterator[Guess]:
+    """One guess a text, in order."""
+    for words, weights in prose_lines(texts, config.sample):
+        if not words or is_universal(words):
+            yield NOTHING
+            continue
+        guess = identifier.guess(words, weights)
+        yield guess if guess.score >= config.min_score and guess.weight >= config.min_letters else NOTHING
 
 
-def _guess(text: str, identifier: LanguageIdentifier, config: LanguageConfig) -> Guess:
-    words = prose(text, config.sample)
-    if not words or is_universal(words):
-        return NOTHING
-    guess = identifier.guess(words)
-    if guess.score < config.min_score or guess.weight < config.min_letters:
-        return NOTHING
-    return guess
+class _Messages:
+    """The messages of a batch, each distinct text guessed at once.
+
+    Attributes:
+        codes: the codes that were found; the first one is that of an unknown language.
+        code: `(n,) int64`, the place of each message's code among them.
+        score: `(n,) float64`.
+        vote: `(n,) float64`, how much a message says in its conversation's vote.
+    """
+
+    def __init__(self, content: pa.StringArray, identifier: LanguageIdentifier, config: LanguageConfig) -> None:
+        # Logs repeat themselves: a chat's every turn logs all of it again.
+        encoded = content.dictionary_encode()
+        guesses = [*_guesses(encoded.dictionary.to_pylist(), identifier, config), NOTHING]
+        place = {UNKNOWN_CODE: 0}
+        code = np.array([place.setdefault(guess.code, len(place)) for guess in guesses], dtype=np.int64)
+        score = np.array([guess.score for guess in guesses], dtype=np.float64)
+        weight = np.array([guess.weight for guess in guesses], dtype=np.float64)
+        which = encoded.indices.fill_null(len(guesses) - 1).to_numpy()  # a null is nothing too
+        self.codes = list(place)
+        self.code, self.score = code[which], score[which]
+        self.vote = (score * np.minimum(weight, config.vote_cap))[which]
 
 
-def _vote(guesses: Sequence[Guess], roles: Sequence[str | None], cap: float) -> tuple[str, float]:
-    """The conversation's code and score: the user's turns decide, the others only where those say nothing."""
-    for wanted in (True, False):
-        votes: dict[str, float] = {}
-        scores: dict[str, float] = {}
-        for guess, role in zip(guesses, roles, strict=True):
-            if guess.code == UNKNOWN_CODE or (role == "user") is not wanted:
-                continue
-            vote = guess.score * min(guess.weight, cap)
-            votes[guess.code] = votes.get(guess.code, 0.0) + vote
-            scores[guess.code] = max(scores.get(guess.code, 0.0), guess.score)
-        if votes:
-            # The earlier code wins a tie: dicts keep the order in which turns came.
-            code = max(votes, key=votes.__getitem__)
-            return code, scores[code] * votes[code] / sum(votes.values())
-    return UNKNOWN_CODE, 0.0
+def _vote(
+    messages: _Messages, of_user: npt.NDArray[np.bool_], lengths: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The place of each conversation's code among `messages.codes`, and its score.
+
+    The user's turns decide, the others only where those say nothing. The code with most votes wins,
+    of equals the one that came first; the score is its best one, times its share of the votes.
+    """
+    row = np.repeat(np.arange(lengths.size), lengths)
+    known = messages.code != 0
+    heard = np.zeros(lengths.size, dtype=bool)
+    heard[row[known & of_user]] = True
+    voters = np.flatnonzero(known & (of_user | ~heard[row]))
+    ballots, first, ballot = np.unique(
+        row[voters] * len(messages.codes) + messages.code[voters], return_index=True, return_inverse=True
+    )
+    votes = np.bincount(ballot, weights=messages.vote[voters], minlength=ballots.size)
+    best = np.zeros(ballots.size)
+    np.maximum.at(best, ballot, messages.score[voters])
+    of_row, code = np.divmod(ballots, len(messages.codes))
+    # Sums go in the order in which codes came, so that they are the same to the last bit in any batch.
+    in_order = np.lexsort((first, of_row))
+    totals = np.bincount(of_row[in_order], weights=votes[in_order], minlength=lengths.size)
+    winners = np.lexsort((first, -votes, of_row))
+    winners = winners[np.unique(of_row[winners], return_index=True)[1]]
+    codes, scores = np.zeros(lengths.size, dtype=np.int64), np.zeros(lengths.size)
+    codes[of_row[winners]] = code[winners]
+    scores[of_row[winners]] = best[winners] * votes[winners] / totals[of_row[winners]]
+    return codes, scores
 
 
 @contextmanager
@@ -97,29 +123,26 @@ def open_language(config: LanguageConfig) -> Iterator[BatchFn]:
     def batch(table: pa.Table) -> pa.Table:
         column = table.column("messages").combine_chunks()
         flat = column.flatten()
-        texts = flat.field("content").to_pylist()
-        roles = flat.field("role").to_pylist()
-        guesses = _guess_all(texts, identifier, config)
+        messages = _Messages(flat.field("content"), identifier, config)
+        of_user = np.asarray(pc.equal(flat.field("role"), "user").fill_null(False))
         lengths = np.asarray(column.value_lengths().fill_null(0), dtype=np.int64)
-        ends = np.cumsum(lengths)
-        valid = column.is_valid().to_pylist()
-        names: list[str] = []
-        codes: list[str] = []
-        scores: list[float] = []
-        each: list[list[str] | None] = []
-        for end, length, present in zip(ends.tolist(), lengths.tolist(), valid, strict=True):
-            mine = slice(end - length, end)
-            code, score = _vote(guesses[mine], roles[mine], config.vote_cap)
-            names.append(english_name(code))
-            codes.append(code)
-            scores.append(score)
-            each.append([guess.code for guess in guesses[mine]] if present else None)
+        code, score = _vote(messages, of_user, lengths)
+        offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32(), mask=np.append(_nulls(column), False))
+        each = pa.ListArray.from_arrays(offsets, _texts(messages.code, messages.codes))
+        names = [english_name(code) for code in messages.codes]
         return pa.table(
-            [names, codes, pa.array(scores, pa.float32()), pa.array(each, pa.list_(pa.string()))],
-            schema=_WRITES,
+            [_texts(code, names), _texts(code, messages.codes), pa.array(score, pa.float32()), each], schema=_WRITES
         )
 
     yield batch
+
+
+def _texts(places: npt.NDArray[np.int64], texts: Sequence[str]) -> pa.StringArray:
+    return pa.array(texts, pa.string()).take(pa.array(places))
+
+
+def _nulls(column: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(column.is_null())
 
 
 def check_language(config: LanguageConfig) -> None:
@@ -133,7 +156,7 @@ def check_language(config: LanguageConfig) -> None:
 
 LANGUAGE: Final = Stage(
     name="language",
-    version=1,
+    version=2,
     config=LanguageConfig,
     reads=_READS,
     writes=_WRITES,

@@ -19,7 +19,7 @@ from chatlog.models.lid import LanguageIdentifier
 from chatlog.schema import KEY, MESSAGES
 from chatlog.stage import Config, GlobalStage, ReadShard
 from chatlog.text.keywords import TermCounts
-from chatlog.text.prose import prose
+from chatlog.text.prose import prose_lines
 
 
 class TopicsConfig(Config):
@@ -123,8 +123,9 @@ class _Languages:
         if self._identifier is None:
             return [UNSURE] * len(indices)
         found = []
-        for index in indices:
-            guess = self._identifier.guess(prose(_question(messages[index].as_py()), _LANGUAGE_SAMPLE))
+        questions = [_question(messages[index].as_py()) for index in indices]
+        for words, weights in prose_lines(questions, _LANGUAGE_SAMPLE):
+            guess = self._identifier.guess(words, weights)
             sure = guess.score >= _LANGUAGE_SCORE and guess.weight >= _LANGUAGE_LETTERS
             found.append(guess.code.split("-")[0] if sure else UNSURE)
         return found
@@ -268,7 +269,7 @@ def _cut(text: str, length: int) -> str:
 
 TOPICS: Final = GlobalStage(
     name="topics",
-    version=1,
+    version=2,
     config=TopicsConfig,
     reads=_READS,
     writes=_WRITES,

@@ -5,12 +5,16 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import regex
 
+_SIGNS: Final = ",.!?…%"
 _WORD: Final = regex.compile(r"['’ʻ]?[\p{L}\p{M}]+(?:['’ʻ-][\p{L}\p{M}]*)*")
 
 
-def _weights() -> dict[str, tuple[tuple[str, float], ...]]:
+def _weights() -> tuple[list[str], dict[str, int], npt.NDArray[np.float64]]:
+    """The languages, sorted; the row of each word; and `(words, languages)`: how much it speaks for each."""
     text = files("chatlog.text").joinpath("function_words.txt").read_text(encoding="utf-8")
     owners: dict[str, set[str]] = {}
     for line in text.splitlines():
@@ -18,27 +22,38 @@ def _weights() -> dict[str, tuple[tuple[str, float], ...]]:
             code, *words = line.split()
             for word in words:
                 owners.setdefault(word, set()).add(code)
-    # A word of three languages says a third of the third: shared words should not outvote a language's own.
-    return {word: tuple((code, len(codes) ** -1.5) for code in sorted(codes)) for word, codes in owners.items()}
+    languages = sorted(set().union(*owners.values()))
+    column = {code: place for place, code in enumerate(languages)}
+    weights = np.zeros((len(owners), len(languages)))
+    for row, codes in enumerate(owners.values()):
+        # A word of three languages says a third of the third: shared words should not outvote a language's own.
+        weights[row, [column[code] for code in codes]] = len(codes) ** -1.5
+    return languages, {word: row for row, word in enumerate(owners)}, weights
 
 
-_OWNERS: Final = _weights()
+_LANGUAGES, _ROWS, _WEIGHTS = _weights()
 
 
-def small_words(line: str) -> tuple[str, float, float]:
+def small_words(line: str, least: float = 0.0) -> tuple[str, float, float]:
     """The language whose small words fill `line` best, the share of its words that they are, and its lead.
 
     The share and the lead over the next language are weighted by how few languages share a word; an
-    empty code where no word is known. `line` must be in lower case.
+    empty code where no word is known, or where the share is below `least`. `line` must be in lower case.
     """
-    words = _WORD.findall(line.replace("’", "'").replace("ʻ", "'"))
-    scores: dict[str, float] = {}
-    for word in words:
-        for code, weight in _OWNERS.get(word, ()):
-            scores[code] = scores.get(code, 0.0) + weight
-    if not scores:
+    line = line.replace("’", "'").replace("ʻ", "'")
+    if least:
+        # No word weighs more than 1, and one with a sign at its end may be known: most lines are settled by a count.
+        words = line.split()
+        if sum(map(_ROWS.__contains__, words)) + sum(map(line.count, _SIGNS)) < least * len(words):
+            return "", 0.0, 0.0
+    words = _WORD.findall(line)
+    rows = [row for word in words if (row := _ROWS.get(word)) is not None]
+    if not rows:
         return "", 0.0, 0.0
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    best, score = ranked[0]
-    runner_up = ranked[1][1] if len(ranked) > 1 else 0.0
-    return best, score / len(words), score - runner_up
+    scores = _WEIGHTS.take(rows, axis=0).sum(axis=0)
+    best = int(scores.argmax())  # the alphabetically first of equals
+    score = float(scores[best])
+    if score < least * len(words):
+        return "", 0.0, 0.0
+    scores[best] = 0.0
+    return _LANGUAGES[best], score / len(words), score - float(scores.max())

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import string
+from collections.abc import Sequence
 from typing import Final
 
 import regex
 
+from chatlog.text.characters import Line, clean
 from chatlog.text.english import leaning
 
 _FENCE: Final = regex.compile(r"(?ms)^[ \t]*(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*\1[`~]*[ \t]*$|\Z)|(`{3,}).*?(?:\2|\Z)")
 _INLINE: Final = regex.compile(r"`[^`\n]{1,200}`")
-_ADDRESS: Final = regex.compile(
-    r"(?i)\b(?:https?|ftp|file|data|mailto)://?\S+|\bwww\.\S+|\S+@\S+\.\S+|\b[\w.-]+\.(?:com|org|net|io|py|js|html?|json|txt|csv|pdf|png|jpe?g)\b"
-)
+_URL: Final = regex.compile(r"(?i)\b(?:https?|ftp|file|data|mailto)://?\S+")
+_MAIL: Final = regex.compile(r"(?<!\S)@*[^\s@]++@\S+\.\S+")
+_WWW: Final = regex.compile(r"(?i)\bwww\.\S+")
+_ENDING: Final = r"\.(?:com|org|net|io|py|js|html?|json|txt|csv|pdf|png|jpe?g)\b"
+_HAS_ENDING: Final = re.compile(_ENDING, re.IGNORECASE)
+_NAME: Final = regex.compile(rf"(?i)(?<![\w.-])[\w.-]+{_ENDING}")
 _MARKUP: Final = regex.compile(r"(?s)<(?:!--.*?--|/?[A-Za-z][\w:-]*(?:\s[^<>]{0,500})?/?)>|&(?:#\d+|[a-zA-Z]{2,8});")
 _LATEX: Final = regex.compile(r"(?s)\$\$.{1,2000}?\$\$|\\\[.{1,2000}?\\\]|\\\(.{1,500}?\\\)|\\[A-Za-z]+")
 _PLACEHOLDER: Final = regex.compile(r"\b[A-Z][A-Z_]*_\d+\b")
@@ -34,10 +41,9 @@ _CODE_LINE: Final = regex.compile(
     r" |Traceback\ .*|File\ \".*"
     r")[ \t]*$"
 )
-_CODE_SIGN: Final = regex.compile(r"[=;{}()#$]|>>>|//|\b(?:import|SELECT|FROM|def|class|Traceback|print|git|pip)\b")
-_NOISE: Final = regex.compile(r"[\p{N}\p{S}\p{Co}\p{Cn}_*#|~/\\=+<>\[\](){}\"“”„«»:;•·–—-]+")
-_SPACE: Final = regex.compile(r"\s+")
-_LONG_RUN: Final = regex.compile(r"(\w)\1{3,}")
+_CODE_SIGNS: Final = ("=", ";", "{", "}", "(", ")", "#", "$", ">>>", "//")
+_CODE_WORDS: Final = ("import", "SELECT", "FROM", "def", "class", "Traceback", "print", "git", "pip")
+_CODE_WORD: Final = regex.compile(rf"\b(?:{'|'.join(_CODE_WORDS)})\b")
 
 SAMPLE: Final = 1200
 """Characters of a message that are looked at: its first so many; a language shows itself sooner."""
@@ -49,27 +55,52 @@ def prose(text: str, limit: int = SAMPLE) -> str:
     Code blocks, inline code, lines that read as code, URLs, e-mail addresses, markup, formulas,
     placeholders, digits, symbols and emoji are gone.
     """
+    return prose_lines([text], limit)[0].words
+
+
+def prose_lines(texts: Sequence[str], limit: int = SAMPLE) -> list[Line]:
+    """The `prose` of each text, in order, with its letters by script: much faster than one by one."""
+    return clean([_without_matter(text, limit) for text in texts])
+
+
+def _without_matter(text: str, limit: int) -> str:
+    """The beginning of a text without what is no prose; each pattern runs where its own sign stands."""
     if "```" in text or "~~~" in text:
         text = _FENCE.sub("\n", text[: 20 * limit])
     text = text[:limit]
     if "`" in text:
         text = _INLINE.sub(" ", text)
-    if "." in text or ":" in text:
-        text = _ADDRESS.sub(" ", text)
-    if "<" in text or "&" in text:
+    if ":/" in text:
+        text = _URL.sub(" ", text)
+    if "@" in text:
+        text = _MAIL.sub(" ", text)
+    if "." in text:
+        if "www." in text or "WWW." in text or "Www." in text:
+            text = _WWW.sub(" ", text)
+        if _HAS_ENDING.search(text) is not None:
+            text = _NAME.sub(" ", text)
+    if ("<" in text and ">" in text) or ("&" in text and ";" in text):
         text = _MARKUP.sub(" ", text)
     if "\\" in text or "$$" in text:
         text = _LATEX.sub(" ", text)
     if "_" in text:
         text = _PLACEHOLDER.sub(" ", text)
-    if _CODE_SIGN.search(text) is not None:
+    if _may_hold_code(text):
         # A question that runs on into its code on one line is still a question.
         without = _CODE_LINE.sub("", text)
         if without.strip() or (leaning(text) <= 0 and text.isascii()):
             text = without
-    text = _NOISE.sub(" ", text)
-    text = _LONG_RUN.sub(r"\1\1\1", text)
-    return str(_SPACE.sub(" ", text).strip())
+    return text
+
+
+def _may_hold_code(text: str) -> bool:
+    for sign in _CODE_SIGNS:
+        if sign in text:
+            return True
+    for word in _CODE_WORDS:
+        if word in text:
+            return _CODE_WORD.search(text) is not None
+    return False
 
 
 def outside_code(text: str) -> list[tuple[int, int]]:
@@ -98,8 +129,19 @@ _UNIVERSAL: Final = frozenset(
     "python java sql html css js json".split()
 )
 _PUNCTUATION: Final = regex.compile(r"[\p{P}\p{S}]+")
+_ASCII_PUNCTUATION: Final = str.maketrans(dict.fromkeys(string.punctuation, " "))
+_LONGEST_UNIVERSAL: Final = 40
 
 
 def is_universal(words: str) -> bool:
     """Whether a message is made of words that say nothing about its language, like `ok` or `lol`."""
-    return len(words) < 40 and all(word in _UNIVERSAL for word in _PUNCTUATION.sub(" ", words.lower()).split())
+    if len(words) >= _LONGEST_UNIVERSAL:
+        return False
+    lower = words.lower()
+    if lower.isascii():
+        plain = lower.translate(_ASCII_PUNCTUATION)
+    elif not lower[0].isascii() and lower[0].isalpha():
+        return False  # every word of the list is ASCII
+    else:
+        plain = _PUNCTUATION.sub(" ", lower)
+    return _UNIVERSAL.issuperset(plain.split())

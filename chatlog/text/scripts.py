@@ -6,6 +6,7 @@ kana or a Hangul block carries about as much as two and a half Latin letters.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import regex
@@ -51,7 +52,11 @@ _NAMES: Final = (
     ("Mtei", "Meetei_Mayek"),
 )
 
-_RUNS: Final = regex.compile("|".join(rf"(?P<{code}>[\p{{{name}}}]++)" for code, name in _NAMES))
+SCRIPTS: Final = tuple(code for code, _ in _NAMES)
+"""The scripts that are told apart; `Kana` stands for hiragana and katakana until it is folded into `Jpan`."""
+
+RUNS: Final = regex.compile("|".join(rf"(?P<{code}>[\p{{{name}}}]++)" for code, name in _NAMES))
+"""A run of one script's letters; the group is the script."""
 
 _NOT_ASCII_LETTER: Final = {code: None for code in range(128) if not chr(code).isalpha()}
 
@@ -98,9 +103,19 @@ def script_weights(text: str) -> dict[str, float]:
         letters = len(text.translate(_NOT_ASCII_LETTER))
         return {"Latn": float(letters)} if letters else {}
     weights: dict[str, float] = {}
-    for match in _RUNS.finditer(text):
+    for match in RUNS.finditer(text):
         script = match.lastgroup or ""
-        weights[script] = weights.get(script, 0.0) + (match.end() - match.start()) * _WEIGHT.get(script, 1.0)
+        weights[script] = weights.get(script, 0.0) + weigh(script, match.end() - match.start())
+    return fold_kana(weights)
+
+
+def weigh(script: str, letters: int) -> float:
+    """What so many letters of a script weigh."""
+    return letters * _WEIGHT.get(script, 1.0)
+
+
+def fold_kana(weights: dict[str, float]) -> dict[str, float]:
+    """The same weights with `Kana` folded into `Jpan`, or into `Hani` where it is too little."""
     kana = weights.pop("Kana", 0.0)
     if kana:
         # Kana never stand in Chinese, and Japanese without any is rare: a tenth is proof enough.
@@ -113,8 +128,10 @@ def script_weights(text: str) -> dict[str, float]:
     return weights
 
 
-def main_script(weights: dict[str, float]) -> str:
+def main_script(weights: Mapping[str, float]) -> str:
     """The script with the most weight; empty for no letters. Ties go to the alphabetically first."""
+    if len(weights) == 1:  # nearly always
+        return next(iter(weights))
     return max(sorted(weights), key=weights.__getitem__) if weights else ""
 
 

@@ -55,3 +55,26 @@ def test_rows_do_not_see_one_another(batch: BatchFn) -> None:
     assert (
         batch(pa.concat_tables([a, b]).slice(1, 2)).to_pylist() == batch(a).to_pylist()[1:] + batch(b).to_pylist()[:1]
     )
+
+
+def test_the_earlier_language_wins_a_tie_and_shares_the_score(batch: BatchFn) -> None:
+    german, greek, georgian = "Wie spät ist es jetzt in Tokio?", "αβγδε", "აბგდე"
+    out = batch(
+        table(
+            [("user", greek), ("user", georgian)],
+            [("user", georgian), ("user", greek)],
+            [("user", "ok"), ("assistant", german), ("assistant", greek), ("assistant", german)],
+            [("user", greek), ("assistant", german), (None, german)],  # type: ignore[list-item]
+        )
+    )
+    assert out.column("language_code").to_pylist() == ["el", "ka", "de", "el"]
+    assert out.column("language_score").to_pylist()[:2] == [0.5, 0.5]
+    assert out.column("language_score").to_pylist()[3] == 1.0
+
+
+def test_a_long_message_says_no_more_than_the_cap(batch: BatchFn) -> None:
+    greek, georgian = "αβγδε " * 20, "აბგდე " * 200
+    with LANGUAGE.open(LanguageConfig(vote_cap=50)) as capped:
+        both = table([("user", greek), ("user", georgian)])
+        assert capped(both).column("language_score").to_pylist() == [0.5]
+    assert batch(both).column("language_code").to_pylist() == ["ka"]
