@@ -12,7 +12,10 @@ import regex
 from chatlog.text.characters import Line, clean
 from chatlog.text.english import leaning
 
-_FENCE: Final = regex.compile(r"(?ms)^[ \t]*(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*\1[`~]*[ \t]*$|\Z)|(`{3,}).*?(?:\2|\Z)")
+# Fences are taken whole and up to 32 signs long: patterns that give back or compare more would take quadratic time.
+_FENCE: Final = regex.compile(
+    r"(?ms)^[ \t]*+(`{3,32}+|~{3,32}+)[^\n]*+\n.*?(?:^[ \t]*+\1[`~]*+[ \t]*+$|\Z)|(`{3,32}+).*?(?:\2|\Z)"
+)
 _INLINE: Final = regex.compile(r"`[^`\n]{1,200}`")
 _URL: Final = regex.compile(r"(?i)\b(?:https?|ftp|file|data|mailto)://?\S+")
 _MAIL: Final = regex.compile(r"(?<!\S)@*[^\s@]++@\S+\.\S+")
@@ -22,7 +25,7 @@ _HAS_ENDING: Final = re.compile(_ENDING, re.IGNORECASE)
 _NAME: Final = regex.compile(rf"(?i)(?<![\w.-])[\w.-]+{_ENDING}")
 _MARKUP: Final = regex.compile(r"(?s)<(?:!--.*?--|/?[A-Za-z][\w:-]*(?:\s[^<>]{0,500})?/?)>|&(?:#\d+|[a-zA-Z]{2,8});")
 _LATEX: Final = regex.compile(r"(?s)\$\$.{1,2000}?\$\$|\\\[.{1,2000}?\\\]|\\\(.{1,500}?\\\)|\\[A-Za-z]+")
-_PLACEHOLDER: Final = regex.compile(r"\b[A-Z][A-Z_]*_\d+\b")
+_PLACEHOLDER: Final = regex.compile(r"\b[A-Z][A-Z_]*+(?<=_)\d+\b")
 _CODE_LINE: Final = regex.compile(
     r"(?mx)^[ \t]*(?:"
     r"  (?:import|from)\ [\w.]+(?:\ import\ .*|\ as\ \w+)?;?"
@@ -108,10 +111,7 @@ def outside_code(text: str) -> list[tuple[int, int]]:
     if "`" not in text and "~~~" not in text:
         return [(0, len(text))]
     holes = [match.span() for match in _FENCE.finditer(text)]
-    blanked = text
-    for start, end in holes:
-        blanked = blanked[:start] + " " * (end - start) + blanked[end:]
-    holes += [match.span() for match in _INLINE.finditer(blanked)]
+    holes += [match.span() for match in _INLINE.finditer(_blanked(text, holes))]
     stretches = []
     at = 0
     for start, end in sorted(holes):
@@ -121,6 +121,15 @@ def outside_code(text: str) -> list[tuple[int, int]]:
     if at < len(text):
         stretches.append((at, len(text)))
     return stretches
+
+
+def _blanked(text: str, holes: Sequence[tuple[int, int]]) -> str:
+    parts = []
+    at = 0
+    for start, end in holes:
+        parts += text[at:start], " " * (end - start)
+        at = end
+    return "".join([*parts, text[at:]])
 
 
 _UNIVERSAL: Final = frozenset(
