@@ -124,7 +124,7 @@ def outside_code(text: str) -> list[tuple[int, int]]:
 
 
 def _blanked(text: str, holes: Sequence[tuple[int, int]]) -> str:
-    parts = []
+    parts: list[str] = []
     at = 0
     for start, end in holes:
         parts += text[at:start], " " * (end - start)
