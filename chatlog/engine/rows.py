@@ -3,67 +3,82 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
 
 from chatlog.engine.userkey import UserKey
 from chatlog.schema import MESSAGE, ROWS, TIMESTAMP
-from chatlog.sources.record import Draft
+from chatlog.sources.record import Draft, Turn
+
+_GIVEN: Final = tuple(name for name in ROWS.names if name not in ("source", "messages"))
+"""The columns that `add` is told one row at a time, in this order."""
+
+_LONGEST_CACHE: Final = 100_000
 
 
 class RowBuilder:
-    """Collects drafts column by column, which is several times faster than row by row."""
+    """Collects drafts as rows and turns them to columns at the end: a tuple a row costs least."""
 
     def __init__(self, source: str, key: UserKey) -> None:
         self.source = source
         self.key = key
-        self.columns: dict[str, list[Any]] = {name: [] for name in ROWS.names if name not in ("source", "messages")}
+        self._users: dict[str, str] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self.rows: list[tuple[Any, ...]] = []
+        self.turns: list[Turn] = []
         self.offsets = [0]
-        self.turns: tuple[list[Any], ...] = ([], [], [], [])
 
     def __len__(self) -> int:
-        return len(self.offsets) - 1
+        return len(self.rows)
 
     def add(self, record: int, raw: bytes, part: int, draft: Draft) -> None:
         """Adds one row: the `part`-th conversation that record number `record` told."""
-        columns = self.columns
-        # A source without ids gets a keyed hash of the record: the same record elsewhere has the same id.
-        columns["conversation_id"].append(draft.conversation_id or self.key.hash(b"record", raw, str(part).encode()))
-        columns["record"].append(record)
-        columns["model"].append(draft.model)
-        columns["created_at"].append(draft.created_at)
-        user = draft.user_id
-        columns["user_key"].append(None if user is None else self.key.hash(b"user", user.encode("utf-8", "replace")))
-        columns["system"].append(draft.system)
-        columns["feedback"].append(draft.feedback)
         # Some sources name a battle by a plain hash of what was said, which would tell who knows the text.
         battle = draft.battle_id
-        columns["battle_id"].append(
-            None if battle is None else self.key.hash(b"battle", battle.encode("utf-8", "replace"))
+        self.rows.append(
+            (
+                # A source without ids gets a keyed hash of the record: the same record elsewhere has the same id.
+                draft.conversation_id or self.key.hash(b"record", raw, str(part).encode()),
+                record,
+                draft.model,
+                draft.created_at,
+                None if draft.user_id is None else self._user(draft.user_id),
+                draft.system,
+                draft.feedback,
+                None if battle is None else self.key.hash(b"battle", battle.encode("utf-8", "replace")),
+                draft.battle_side,
+                draft.winner,
+                draft.truncated,
+                orjson.dumps(draft.meta, default=_plain, option=orjson.OPT_NON_STR_KEYS) if draft.meta else b"{}",
+            )
         )
-        columns["battle_side"].append(draft.battle_side)
-        columns["winner"].append(draft.winner)
-        columns["truncated"].append(draft.truncated)
-        columns["meta"].append(
-            orjson.dumps(draft.meta, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode() if draft.meta else "{}"
-        )
-        roles, contents, names, times = self.turns
-        for role, content, name, created_at in draft.messages:
-            roles.append(role)
-            contents.append(content)
-            names.append(name)
-            times.append(created_at)
-        self.offsets.append(len(roles))
+        self.turns += draft.messages
+        self.offsets.append(len(self.turns))
+
+    def _user(self, user: str) -> str:
+        found = self._users.get(user)
+        if found is None:
+            if len(self._users) >= _LONGEST_CACHE:
+                self._users.clear()
+            found = self._users[user] = self.key.hash(b"user", user.encode("utf-8", "replace"))
+        return found
 
     def table(self) -> pa.Table:
-        """The rows so far, under the ROWS schema."""
+        """The rows since the last call, under the ROWS schema."""
         fields = [MESSAGE.field(index) for index in range(MESSAGE.num_fields)]
-        arrays = [pa.array(values, field.type) for values, field in zip(self.turns, fields, strict=True)]
+        turns = zip(*self.turns, strict=True) if self.turns else ((),) * len(fields)
         messages = pa.ListArray.from_arrays(
-            pa.array(self.offsets, pa.int32()), pa.StructArray.from_arrays(arrays, fields=fields)
+            pa.array(self.offsets, pa.int32()),
+            pa.StructArray.from_arrays(
+                [pa.array(values, field.type) for values, field in zip(turns, fields, strict=True)], fields=fields
+            ),
         )
+        columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(_GIVEN)
+        given = dict(zip(_GIVEN, columns, strict=True))
         made: list[pa.Array] = []
         for field in ROWS:
             if field.name == "source":
@@ -71,9 +86,10 @@ class RowBuilder:
             elif field.name == "messages":
                 made.append(messages.cast(field.type))
             elif field.type == TIMESTAMP:
-                made.append(pa.array(self.columns[field.name], pa.int64()).cast(TIMESTAMP))
+                made.append(pa.array(given[field.name], pa.int64()).cast(TIMESTAMP))
             else:
-                made.append(pa.array(self.columns[field.name], field.type))
+                made.append(pa.array(given[field.name], field.type))
+        self._clear()
         return pa.table(made, schema=ROWS)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -27,11 +26,8 @@ class UserKey:
 
     def hash(self, *parts: bytes) -> str:
         """HMAC-SHA256 of the parts, each preceded by its length; 32 hex characters."""
-        mac = hmac.new(self.secret, digestmod=hashlib.sha256)
-        for part in parts:
-            mac.update(len(part).to_bytes(8, "big"))
-            mac.update(part)
-        return mac.hexdigest()[:_LENGTH]
+        message = b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])
+        return hmac.digest(self.secret, message, "sha256").hex()[:_LENGTH]
 
     @property
     def id(self) -> str:

@@ -36,10 +36,12 @@ _SERVICE = re.compile(
     r"|cuda out of memory)",
     re.IGNORECASE,
 )
+_SERVICE_BEGINS: Final = frozenset("*$nyratcmNYRATCM") | {chr(code) for code in range(0x3001) if chr(code).isspace()}
 _ERROR_CODE = re.compile(r"\(error_code: \d+[^()]*(?:\([^()]*\)[^()]*)*\)\s*$")  # a worker's error ends with it
 _CURSORS = ("▌", '<span class="cursor"></span>')  # stands at the end of an answer in the making
 _MARKUP = re.compile(r"^\s*(?:<h3>|#{1,6}\s)?\s*(?:Model [AB]\b\s*:?)?\s*|\s*(?:</h3>)?\s*$")
-_STATE_COLUMNS: Final = frozenset({"conv_id", "messages"})
+_TEXT_OR_NULL: Final = frozenset({str, type(None)})
+_new_turn: Final = tuple.__new__  # half the cost of Turn(...)
 _TAIL = 500  # characters at the end of an answer in which an error code can stand
 
 
@@ -53,7 +55,7 @@ def is_service_text(answer: str) -> bool:
     return (
         tail.endswith(_CURSORS)
         or (tail.endswith(")") and _ERROR_CODE.search(tail) is not None)
-        or _SERVICE.match(answer) is not None
+        or (answer[:1] in _SERVICE_BEGINS and _SERVICE.match(answer) is not None)
     )
 
 
@@ -72,7 +74,9 @@ def parse(value: Any, _: FastChat) -> list[Draft]:
     selector = record.get("model")
     if draft.model is None:
         draft.model = _model_name(selector)
-    meta = {key: item for key, item in record.items() if key not in ("state", "ip")}
+    meta = dict(record)
+    del meta["state"]
+    meta.pop("ip", None)
     if selector == draft.model:
         meta.pop("model", None)
     _drop_exact_time(meta, draft.created_at)
@@ -130,7 +134,9 @@ def _read_state(draft: Draft, raw: Any, where: str) -> dict[str, Any]:
     messages = state.get("messages")
     if not isinstance(messages, list):
         raise Reject("no_conversation", f"{where}.messages should be an array, found {kind(messages)}")
-    left = {key: item for key, item in state.items() if key not in _STATE_COLUMNS}
+    left = dict(state)
+    del left["messages"]
+    left.pop("conv_id", None)
     if state is not raw:
         left["string_encoded"] = True
     draft.conversation_id = text(state.get("conv_id"))
@@ -156,6 +162,12 @@ def _read_state(draft: Draft, raw: Any, where: str) -> dict[str, Any]:
 def _read_turns(draft: Draft, messages: list[Any], start: int, names: Any, left: dict[str, Any], where: str) -> None:
     user_name, assistant_name = names if isinstance(names, list) and len(names) == 2 else (None, None)
     named = isinstance(user_name, str) and isinstance(assistant_name, str) and user_name != assistant_name
+    if named and not start:
+        plain = _plain_turns(messages, {user_name: "user", assistant_name: "assistant"})
+        if plain is not None:
+            draft.messages = plain
+            _look_at_end(draft)
+            return
     turns = draft.messages
     unnamed = False
     for index in range(start, len(messages)):
@@ -186,6 +198,23 @@ def _read_turns(draft: Draft, messages: list[Any], start: int, names: Any, left:
     if unnamed:
         left["roles_inferred"] = True
         left["message_roles"] = [message[0] for message in messages[start:]]
+    _look_at_end(draft)
+
+
+def _plain_turns(messages: list[Any], roles: Mapping[Any, str]) -> list[Turn] | None:
+    """The turns where each message is a known name and a text or null, which nearly all are; else None."""
+    try:
+        turns = [_new_turn(Turn, (roles[name], content, None, None)) for name, content in messages]
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not {type(turn[1]) for turn in turns} <= _TEXT_OR_NULL:
+        return None
+    # A string of two characters, or an object of two keys, unpacks like a pair.
+    return turns if {type(message) for message in messages} <= {list} else None
+
+
+def _look_at_end(draft: Draft) -> None:
+    turns = draft.messages
     if turns and turns[-1].role == "assistant":
         answer = turns[-1].content
         if answer is None:
@@ -202,7 +231,7 @@ def _model_name(selector: Any) -> str | None:
 
 def _drop_exact_time(meta: dict[str, Any], micros: int | None) -> None:
     tstamp = meta.get("tstamp")
-    if micros is not None and isinstance(tstamp, int | float) and micros / 1_000_000 == tstamp:
+    if micros is not None and isinstance(tstamp, (int, float)) and micros / 1_000_000 == tstamp:
         del meta["tstamp"]
 
 

@@ -20,6 +20,12 @@ _IDENTITY: Final = frozenset(
 
 _LONGEST: Final = 40  # longer keys are no names of fields, and must not fill the cache
 
+_PLAIN: Final = frozenset({str, bool, float, type(None)})
+
+_MOST_NAMES: Final = 40
+_CACHED: Final = 4096
+"""Sets of names that are remembered: objects whose names are data must not fill the memory."""
+
 MAX_DEPTH: Final = 200
 """How deep `meta` may nest: JSON encoders stop at 254 levels, and the engine wraps it once more."""
 
@@ -28,6 +34,22 @@ MAX_DEPTH: Final = 200
 def _suspect(key: str) -> bool:
     name = key.lower().replace("_", "").replace("-", "").replace(".", "")
     return name == "user" or name in _IDENTITY
+
+
+_harmless_names: dict[tuple[Any, ...], bool] = {}
+
+
+def _harmless(keys: tuple[Any, ...]) -> bool:
+    """Whether all these names are texts and none is suspect: the same few sets of names make up a log."""
+    known = _harmless_names.get(keys)
+    if known is not None:
+        return known
+    harmless = all(type(key) is str and (len(key) > _LONGEST or not _suspect(key)) for key in keys)
+    if len(keys) <= _MOST_NAMES and all(type(key) is str and len(key) <= _LONGEST for key in keys):
+        if len(_harmless_names) >= _CACHED:
+            _harmless_names.clear()
+        _harmless_names[keys] = harmless
+    return harmless
 
 
 def is_identity(key: str, value: Any) -> bool:
@@ -63,12 +85,15 @@ def _is_clean(meta: dict[str, Any]) -> bool:
         below: list[Any] = []
         for node in level:
             if type(node) is dict:
-                for key, value in node.items():
-                    if type(key) is not str or (len(key) <= _LONGEST and _suspect(key) and is_identity(key, value)):
-                        clean_so_far = False
+                if not _harmless(tuple(node)):
+                    for key, value in node.items():
+                        if type(key) is not str or is_identity(key, value):
+                            clean_so_far = False
                 values: Any = node.values()
             else:
                 values = node
+            if _PLAIN.issuperset(map(type, values)):
+                continue
             for value in values:
                 of = type(value)
                 if of is str or of is bool or of is float or value is None:

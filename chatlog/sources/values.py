@@ -22,6 +22,8 @@ def to_micros(value: Any) -> int | None:
     Reads numbers of seconds or milliseconds, ISO 8601 texts and datetimes. Numbers above 1e11 are
     taken for milliseconds (seconds would lie in the year 5138), above 1e14 for microseconds.
     """
+    if type(value) is float and 0 < value < 1e11:  # seconds, as most logs have them
+        return round(value * 1_000_000)
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, datetime):
