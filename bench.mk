@@ -2,7 +2,7 @@
 WORK ?= build/benchmarks
 BENCH := .venv-bench
 
-.PHONY: bench-dedup bench-dedup-degenerate
+.PHONY: bench-clean bench-dedup bench-dedup-degenerate
 
 $(BENCH)/%/.installed: benchmarks/requirements-%.txt
 	$(PYTHON) -m venv $(BENCH)/$*
@@ -17,3 +17,7 @@ bench-dedup: setup $(BENCH)/text-dedup/.installed $(BENCH)/datatrove/.installed
 
 bench-dedup-degenerate: setup
 	$(BIN)/python benchmarks/dedup_degenerate.py --rows 100000
+
+# CLEAN="--conversations 1000000 --rounds 1 --skip-reference" measures memory at a million.
+bench-clean: setup $(BENCH)/clean-chat/.installed
+	$(BIN)/python benchmarks/clean_chat.py --reference-python $(BENCH)/clean-chat/bin/python --work $(WORK)/clean-chat $(CLEAN)
