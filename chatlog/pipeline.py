@@ -123,6 +123,8 @@ def parse(data: Mapping[str, Any], base: Path) -> Pipeline:
         if not spec.paths:
             raise ConfigError(f"source {number}: paths is empty; name files, folders or globs")
         sources.append(Source(spec.reader, options, spec.paths))
+    if sum(source.paths.count("-") for source in sources) > 1:
+        raise ConfigError("standard input (the path -) can be read once; it stands in the sources more than once")
     if not sources:
         raise ConfigError("the pipeline has no [[source]]; add one with a reader and paths")
     known = {stage.name: stage for stage in STAGES}
@@ -259,4 +261,6 @@ def _replace_inputs(data: dict[str, Any], inputs: Sequence[str]) -> None:
     tables = _tables(data, "source")
     # One source keeps its reader and settings; among several, only the records can tell.
     source = dict(tables[0]) if len(tables) == 1 else {"reader": "auto"}
-    data["source"] = [source | {"paths": [str(Path(text).expanduser().absolute()) for text in inputs]}]
+    data["source"] = [
+        source | {"paths": [text if text == "-" else str(Path(text).expanduser().absolute()) for text in inputs]}
+    ]

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from chatlog.assets import asset
-from chatlog.engine.ingest import planned_shards
+from chatlog.engine.intake import planned_shards
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.store import Run
 from chatlog.errors import ConfigError, DataError

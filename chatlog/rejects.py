@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Final
 
 import pyarrow.parquet as pq
 
-from chatlog.engine.ingest import planned_shards
+from chatlog.engine.intake import planned_shards
 from chatlog.engine.store import open_run, write_atomically
 from chatlog.errors import ConfigError
 from chatlog.sources.record import REASONS
@@ -42,7 +42,7 @@ def without_text(reject: dict[str, Any]) -> dict[str, Any]:
 
 
 def export_rejects(root: str | Path, out: Path, reason: str | None = None) -> int:
-    """Writes the rejects' bytes to a file, one record a line, and tells how many there are.
+    """Writes the rejects' bytes to a file, one record a line, and tells how many lines these are.
 
     The file can be mended by hand and given to the pipeline as one more source.
 
@@ -55,6 +55,8 @@ def export_rejects(root: str | Path, out: Path, reason: str | None = None) -> in
     def write(stream: BinaryIO) -> None:
         nonlocal count
         for reject in rejects(root, reason):
+            if not reject["raw"]:  # a whole file that could not be read: there is no record to mend
+                continue
             # Between JSON values a line end says what a space says; inside a broken record it would cut it in two.
             stream.write(reject["raw"].replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
             count += 1

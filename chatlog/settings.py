@@ -16,7 +16,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class ShardLimits(Config):
-    """How ingest cuts its sources; part of every shard's identity."""
+    """How ingest cuts its sources; part of every shard's identity, but for what bounds whole files."""
 
     shard_rows: int = Field(20_000, ge=1, le=1_000_000)
     """Rows of a shard at most; a record that tells two conversations counts for two."""
@@ -24,6 +24,12 @@ class ShardLimits(Config):
     """Bytes of decompressed source that a shard covers at most."""
     max_record_bytes: int = Field(64 << 20, ge=1024, le=1 << 31)
     """Bytes of one record at most; a larger one is a reject."""
+    max_unpacked_bytes: int = Field(64 << 30, ge=1024)
+    """Bytes that one compressed file, or all files of one archive, may unpack to; what follows is a reject."""
+
+    def of_shards(self) -> dict[str, Any]:
+        """The limits that decide what a shard holds."""
+        return self.model_dump(exclude={"max_unpacked_bytes"})
 
 
 class SourceSpec(BaseModel):

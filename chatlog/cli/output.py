@@ -41,8 +41,11 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-    text = str(value)
-    # Control characters in logged text must not steer the terminal.
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """A text on one line of at most 100 characters, without what would steer the terminal."""
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= 100 else text[:99] + "…"
 

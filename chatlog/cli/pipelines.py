@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chatlog.cli.files import files_as_json, print_files
 from chatlog.cli.output import AsJson, print_json, print_table, size
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def run(
         typer.Option(
             "--input",
             metavar="PATH",
-            help="Files, folders or globs in place of the pipeline's sources; may be repeated.",
+            help="Files, folders or globs in place of the pipeline's sources, - for standard input; may be repeated.",
         ),
     ] = None,
     more: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="More paths for --input.")] = None,
@@ -64,10 +65,10 @@ def run(
         summary = run_pipeline(loaded, out, workers=workers, until=until, listener=listener)
     counts = summary.counts
     if as_json:
-        print_json(
-            {"run": str(out), "shards": summary.shards, **counts, "made": summary.made, "seconds": summary.seconds}
-        )
+        done = {"shards": summary.shards, **counts, "made": summary.made, "seconds": summary.seconds}
+        print_json({"run": str(out), **done, **files_as_json(out)})
     else:
+        print_files(out)
         told = f"{counts['records']:,} records = {counts['rows']:,} rows + {counts['rejects']:,} rejects"
         typer.echo(f"{told}, in {summary.shards} shards: {out}")
     if strict and counts["rejects"]:
@@ -122,15 +123,17 @@ def _s_curve(config: Config) -> dict[str, Any]:
 
 
 def status(run: RunFolder, as_json: AsJson = False) -> None:
-    """Show what of a run is done, how fast it went, and what is left."""
+    """Show which files a run reads and how, what of it is done, how fast it went, and what is left."""
     from dataclasses import asdict
 
     from chatlog.engine.status import status as status_of
 
     stages = status_of(run)
     if as_json:
-        print_json({"run": str(run), "stages": [asdict(stage) | {"left": stage.left} for stage in stages]})
+        told = [asdict(stage) | {"left": stage.left} for stage in stages]
+        print_json({"run": str(run), "stages": told, **files_as_json(run)})
         return
+    print_files(run)
     print_table(
         [
             {

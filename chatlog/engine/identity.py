@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from chatlog.pipeline import PlannedStep
-from chatlog.sources.chunks import Chunk
+from chatlog.sources.chunks import PLACE, Chunk
 
 
 def digest(value: Any) -> str:
@@ -24,7 +24,7 @@ def of_ingest(
 
     The file's place on disk does not count, its name within the source does.
     """
-    told = {name: value for name, value in chunk.to_json().items() if name != "path"}
+    told = {name: value for name, value in chunk.to_json().items() if name not in PLACE}
     return digest(["ingest", version, shard, told, options, limits, key_id])
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from chatlog.engine.events import Listener, ShardDone, StepDone, StepStarted, silent
 from chatlog.engine.identity import of_step
-from chatlog.engine.ingest import IngestShard, plan_ingest, stored_shards
+from chatlog.engine.intake import IngestShard, plan_ingest, stored_shards
 from chatlog.engine.local import Work, run_units
 from chatlog.engine.shard import Unit
 from chatlog.engine.store import Run, lock, open_run

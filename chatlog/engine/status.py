@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatlog.engine.ingest import stored_shards
+from chatlog.engine.intake import stored_shards
 from chatlog.engine.run import Prints, fingerprints, pipeline_of
 from chatlog.engine.store import Run
 from chatlog.pipeline import INGEST, Pipeline, PlannedStep, plan

@@ -185,8 +185,13 @@ def _write_all(stream: BinaryIO, data: bytes) -> None:
     stream.write(data)
 
 
-def write_table(path: Path, table: pa.Table) -> dict[str, Any]:
-    """Writes a Parquet file, whole or not at all; its size and SHA-256 for the sidecar."""
+def write_table(path: Path, table: pa.Table, *, vast: Sequence[str] = ()) -> dict[str, Any]:
+    """Writes a Parquet file, whole or not at all; its size and SHA-256 for the sidecar.
+
+    The columns of `vast` may hold values of a hundred megabytes: neither dictionaries nor statistics
+    are made of them, which would hold several copies of each.
+    """
+    measured: bool | list[str] = [name for name in table.column_names if name not in vast] if vast else True
     plain, hashes = _leaves(table.schema)
 
     def write(stream: BinaryIO) -> None:
@@ -195,8 +200,9 @@ def write_table(path: Path, table: pa.Table) -> dict[str, Any]:
             stream,
             compression=dict.fromkeys(plain, "zstd") | dict.fromkeys(hashes, "none"),
             compression_level=dict.fromkeys(plain, ZSTD_LEVEL),
-            use_dictionary=plain,
+            use_dictionary=[leaf for leaf in plain if leaf not in vast],
             row_group_size=ROW_GROUP,
+            write_statistics=measured,
         )
 
     write_atomically(path, write)

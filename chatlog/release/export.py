@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chatlog.engine.ingest import planned_shards
+from chatlog.engine.intake import planned_shards
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.status import stage_status
 from chatlog.engine.store import dump_json, write_bytes

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from chatlog.errors import ConfigError, DataError
+from chatlog.errors import DataError
 from chatlog.sources.framing import (
-    BLOCK,
     Positions,
+    after_space,
     array_spans,
     array_start,
     blocks_of,
@@ -27,9 +27,10 @@ from chatlog.sources.framing import (
     raw_records,
 )
 from chatlog.sources.grouping import write_groups
+from chatlog.sources.tables import size_of
 
-SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".log")
-COMPRESSED: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+PLACE: Final = ("path", "member", "state", "fault")
+"""Attributes of a chunk that do not tell what it holds: the digest does."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class Chunk:
         first_record: number of the first record, counted from 0 without blank lines.
         records: how many there are.
         digest: SHA-256 of the bytes; for Parquet of the file, with the range.
+        member: the file's place in the archive `path`; -1 where it is no archive.
+        state: size and time of the file when it was cut, to tell whether it has changed since.
+        fault: reason and hint of the reject that this chunk is, where a file could not be read.
     """
 
     source: int
@@ -59,88 +63,31 @@ class Chunk:
     first_record: int
     records: int
     digest: str
+    member: int = -1
+    state: str = ""
+    fault: tuple[str, str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The chunk as a JSON object."""
         return asdict(self)
 
 
-def expand(paths: Sequence[str], base: Path) -> list[tuple[Path, str]]:
-    """The files that paths, globs and folders name, sorted, each with its label.
-
-    A label is the path relative to the deepest folder that holds them all.
-
-    Raises:
-        ConfigError: a path or a glob names nothing.
-        DataError: a file cannot be read.
-    """
-    found: dict[Path, None] = {}
-    for text in paths:
-        path = Path(os.path.normpath(base / Path(text).expanduser()))
-        if path.is_dir():
-            matches = sorted(item for item in path.rglob("*") if _is_log(item))
-        elif any(mark in text for mark in "*?["):
-            anchor = Path(path.anchor)
-            matches = sorted(item for item in anchor.glob(str(path.relative_to(anchor))) if item.is_file())
-        else:
-            matches = [path] if path.exists() else []
-        if not matches:
-            raise ConfigError(
-                f"no such file: {path}. Source paths resolve against the pipeline's folder, --input against yours"
-            )
-        found.update(dict.fromkeys(matches))
-    files = list(found)
-    for file in files:
-        if not os.access(file, os.R_OK) or not file.is_file():
-            raise DataError(f"cannot read {file}: permission denied or not a file")
-    root = files[0].parent if len(files) == 1 else Path(os.path.commonpath([file.parent for file in files]))
-    return [(file, file.relative_to(root).as_posix()) for file in files]
+def flat_name(path: Path, member: int = -1) -> str:
+    """The name under which the unpacked copy of a file is kept while it is read."""
+    return hashlib.sha256(os.fsencode(f"{path}\0{member}" if member >= 0 else str(path))).hexdigest()[:24]
 
 
-def _is_log(path: Path) -> bool:
-    suffixes = path.suffixes
-    if suffixes and suffixes[-1] in COMPRESSED:
-        suffixes = suffixes[:-1]
-    return path.is_file() and not path.name.startswith(".") and bool(suffixes) and suffixes[-1] in SUFFIXES
-
-
-def compression_of(path: Path) -> str | None:
-    """`gzip`, `zstd` or None, from the file's first bytes.
+def state_of(path: Path) -> str:
+    """Size and time of a file: where they are as before, so are its bytes.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file is gone.
     """
     try:
-        with path.open("rb") as stream:
-            magic = stream.read(4)
+        found = path.stat()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    return "gzip" if magic[:2] == b"\x1f\x8b" else "zstd" if magic == b"\x28\xb5\x2f\xfd" else None
-
-
-def flat_name(path: Path) -> str:
-    """The name under which the decompressed copy of a file is kept while it is read."""
-    return hashlib.sha256(str(path).encode()).hexdigest()[:24]
-
-
-def decompress(path: Path, flat: Path) -> None:
-    """Writes the decompressed bytes of `path` to `flat`, whole or not at all.
-
-    Raises:
-        DataError: the archive is damaged or cut off, or the disk is full.
-    """
-    import pyarrow as pa
-
-    kind = compression_of(path)
-    partial = flat.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with pa.input_stream(str(path), compression=kind) as stream, partial.open("wb") as out:
-            while block := stream.read(BLOCK):
-                out.write(block)
-        partial.replace(flat)
-    except (OSError, pa.ArrowInvalid, EOFError) as error:
-        partial.unlink(missing_ok=True)
-        raise DataError(f"cannot decompress {path}: damaged, cut off, or no space left for its copy") from error
+    return f"{found.st_size}-{found.st_mtime_ns}"
 
 
 def gather(flat: Path, group: Callable[[Any], str | None], copy: Path) -> None:
@@ -169,10 +116,10 @@ def cut(flat: Path, *, max_records: int, max_bytes: int) -> Iterator[tuple[str, 
     """
     framing = framing_of(flat)
     if framing == "parquet":
-        yield from _cut_parquet(flat, max_records)
+        yield from _cut_parquet(flat, max_records, max_bytes)
     elif framing == "document":
         size = flat.stat().st_size
-        yield (framing, 0, size, 0, 1, _digest(flat, 0, size))
+        yield (framing, 0, size, 0, 1, digest_of(flat, 0, size))
     else:
         yield from ((framing, *piece) for piece in _cut_spans(flat, framing, max_records, max_bytes))
 
@@ -181,7 +128,7 @@ def _cut_spans(flat: Path, framing: str, max_records: int, max_bytes: int) -> It
     first, records, start, end = 0, 0, -1, -1
 
     def piece() -> tuple[int, int, int, int, str]:
-        return (start, end, first, records, _digest(flat, start, end))
+        return (start, end, first, records, digest_of(flat, start, end))
 
     for starts, ends in _spans(flat, framing):
         at = 0
@@ -210,32 +157,26 @@ def _spans(flat: Path, framing: str) -> Iterator[tuple[Positions, Positions]]:
         if framing == "lines":
             yield from line_spans(blocks_of(stream))
             return
+        start = array_start(flat)
+        stream.seek(start)
         with flat.open("rb") as look:
-            for starts, ends in array_spans(blocks_of(stream)):
-                keep = np.ones(starts.size, dtype=bool)
-                for index in np.flatnonzero(ends - starts < 1024):
-                    look.seek(int(starts[index]))
-                    keep[index] = bool(look.read(int(ends[index] - starts[index])).strip())
+            for starts, ends in array_spans(blocks_of(stream), start):
+                spans = zip(starts.tolist(), ends.tolist(), strict=True)
+                keep = np.array([after_space(look, begin, end) < end for begin, end in spans], dtype=bool)
                 yield starts[keep], ends[keep]
 
 
-def _cut_parquet(flat: Path, max_records: int) -> Iterator[tuple[str, int, int, int, int, str]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_metadata(flat).num_rows
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(
-            f"{flat} begins like Parquet, but its footer cannot be read: it is damaged or cut off"
-        ) from error
-    digest = _digest(flat, 0, flat.stat().st_size)
-    for start in range(0, rows, max_records):
-        end = min(rows, start + max_records)
+def _cut_parquet(flat: Path, max_records: int, max_bytes: int) -> Iterator[tuple[str, int, int, int, int, str]]:
+    rows, size = size_of(flat)
+    step = max(1, min(max_records, max_bytes * rows // max(size, 1)))
+    digest = digest_of(flat, 0, flat.stat().st_size)
+    for start in range(0, rows, step):
+        end = min(rows, start + step)
         yield ("parquet", start, end, start, end - start, f"{digest}:{start}-{end}")
 
 
-def _digest(path: Path, start: int, end: int) -> str:
+def digest_of(path: Path, start: int, end: int) -> str:
+    """SHA-256 of a range of bytes, in hex."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         stream.seek(start)

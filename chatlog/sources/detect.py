@@ -2,55 +2,106 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from chatlog.errors import ConfigError
 from chatlog.sources import READERS
-from chatlog.sources.framing import array_start, decode, framing_of, raw_records
-from chatlog.sources.record import Reject
+from chatlog.sources.decode import decode
+from chatlog.sources.framing import Raw, array_start, framing_of, raw_records
+from chatlog.sources.record import Reader, Reject
+from chatlog.sources.tables import table_rows
 
 _SAMPLE: Final = 50
 """Records that are looked at."""
 
-_WINDOW: Final = 16 << 20
-"""Bytes that are looked at, at most."""
+_BROKEN: Final = 1_000
+"""Records that may be broken before the search for whole ones ends."""
+
+_WINDOW: Final = 64 << 20
+"""Bytes that are looked at, and that one record may have."""
+
+_SEARCHED: Final = 8 * _WINDOW
+"""Bytes of a file that are searched for records of a bearable size."""
 
 
-def detect(flat: Path, label: str) -> tuple[str, str]:
-    """(reader, why) for an uncompressed file: the reader that recognises most of its first records.
+@dataclass(frozen=True)
+class Choice:
+    """The reader of a file.
 
-    Raises:
-        ConfigError: no reader recognises any of them.
+    Attributes:
+        reader: its name; None where no reader recognises a record.
+        why: for people.
+        score: mean score of the records that were looked at, None where none was asked for.
+        looked: records that were looked at.
+        broken: records before or among them that could not be decoded.
     """
-    values = list(islice(_values(flat), _SAMPLE))
-    scores = {reader.name: sum(reader.recognise(value) for value in values) for reader in READERS}
-    best = max(scores, key=lambda name: scores[name])
-    if not values or scores[best] <= 0:
-        raise ConfigError(
-            f"{label}: none of its first {len(values)} readable records is of a known format; name a reader: "
-            + ", ".join(reader.name for reader in READERS)
-        )
-    return (
-        best,
-        f"{best} recognised its first {len(values)} records with a mean score of {scores[best] / len(values):.2f}",
-    )
+
+    reader: str | None
+    why: str
+    score: float | None = None
+    looked: int = 0
+    broken: int = 0
 
 
-def _values(flat: Path) -> Any:
+def detect(flat: Path, names: Collection[str] = ()) -> Choice:
+    """The reader that recognises most of the first records of an uncompressed file.
+
+    Args:
+        flat: the file.
+        names: readers that come into question; by default all of them.
+    """
+    values: list[Any] = []
+    broken = 0
+    for value in _values(flat):
+        if isinstance(value, Reject):
+            broken += 1
+        else:
+            values.append(value)
+        if len(values) == _SAMPLE or broken == _BROKEN:
+            break
+    asked = [reader for reader in READERS if reader.name in names or not names]
+    scores = {reader.name: sum(_score(reader, value) for value in values) / max(len(values), 1) for reader in asked}
+    best, *others = sorted(scores, key=lambda name: -scores[name])
+    count, first = len(values), "first record" if len(values) == 1 else f"first {len(values)} records"
+    if not count:
+        why = "none of its records can be decoded" if broken else "it holds no record"
+        return Choice(None, why, None, 0, broken)
+    if scores[best] <= 0:
+        why = f"{best} does not recognise its {first}" if names else f"no reader recognises its {first}"
+        return Choice(None, why, 0.0, count, broken)
+    next_best = f"; next is {others[0]} with {scores[others[0]]:.2f}" if others and scores[others[0]] > 0 else ""
+    why = f"recognised its {first} with a mean score of {scores[best]:.2f}{next_best}"
+    return Choice(best, why, round(scores[best], 4), count, broken)
+
+
+def _score(reader: Reader, value: Any) -> float:
+    try:
+        return reader.recognise(value)
+    except Exception:  # a record made to break a reader is not of its format
+        return 0.0
+
+
+def _values(flat: Path) -> Iterator[Any]:
     framing = framing_of(flat)
     if framing == "parquet":
-        import pyarrow.parquet as pq
-
-        with pq.ParquetFile(flat) as file:
-            for batch in file.iter_batches(batch_size=_SAMPLE):
-                yield from batch.to_pylist()
-                return
+        for _, row in table_rows(flat, 0, _SAMPLE):
+            yield _decoded(row) if isinstance(row, Raw) else row
         return
     start = array_start(flat) if framing == "array" else 0
-    for record in raw_records(flat, framing, start, min(flat.stat().st_size, start + _WINDOW)):
-        try:
-            yield decode(record.raw)
-        except Reject:
-            continue
+    size = 0
+    for record in raw_records(flat, framing, start, min(flat.stat().st_size, start + _SEARCHED), whole=_WINDOW):
+        if record.left_out == 0:
+            yield _decoded(record)
+            size += record.size
+        if size > _WINDOW:
+            return
+
+
+def _decoded(record: Raw) -> Any:
+    """The record's value, or the Reject that it is."""
+    try:
+        return decode(record.raw)
+    except Reject as reject:
+        return reject

@@ -6,24 +6,26 @@ positions, so that a large file can be cut into ranges that are read apart.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
 from chatlog.errors import DataError
-from chatlog.sources.record import Reject
 
 BLOCK: Final = 8 << 20
 """Bytes read at a time."""
 
-_SPACE: Final = b" \t\r\n"
+WHOLE: Final = 128 << 20
+"""Bytes of a record that are read, unless it is larger: of such a one, only its first megabyte is."""
+
+SPACE: Final = b" \t\r\n"
+"""What JSON takes for white space."""
+
 _HEAD: Final = 1 << 20
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 Positions = npt.NDArray[np.int64]
 
@@ -33,6 +35,12 @@ class Raw(NamedTuple):
 
     offset: int  # bytes from the start of the (decompressed) file
     raw: bytes
+    left_out: int = 0  # bytes at its end that were not read, since the record is larger than memory should hold
+
+    @property
+    def size(self) -> int:
+        """Bytes of the record in the file."""
+        return len(self.raw) + self.left_out
 
 
 def framing_of(path: Path) -> str:
@@ -41,15 +49,15 @@ def framing_of(path: Path) -> str:
         head = stream.read(_HEAD)
     if head[:4] == b"PAR1":
         return "parquet"
-    body = head.removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)
+    body = head.removeprefix(b"\xef\xbb\xbf").lstrip(SPACE)
     if body[:1] == b"[":
         # A line may itself be an array (a log of pairs); a document's first line is not whole JSON.
         first = body.split(b"\n", 1)
-        return "lines" if len(first) > 1 and first[1].strip(_SPACE) and _whole(first[0]) else "array"
-    lines = [line for line in body.split(b"\n")[:50] if line.strip(_SPACE)]
+        return "lines" if len(first) > 1 and first[1].strip(SPACE) and _whole(first[0]) else "array"
+    lines = [line for line in body.split(b"\n")[:50] if line.strip(SPACE)]
     if len(lines) < 2 or any(_whole(line) for line in lines):
         return "lines"
-    if lines[0].rstrip(_SPACE) == b"{" or lines[1][:1] in (b" ", b"\t"):
+    if lines[0].rstrip(SPACE) == b"{" or lines[1][:1] in (b" ", b"\t"):
         return "document"
     return "lines"
 
@@ -72,7 +80,7 @@ def line_spans(blocks: Iterable[bytes], offset: int = 0) -> Iterator[tuple[Posit
         data = np.frombuffer(block, dtype=np.uint8)
         ends = np.flatnonzero(data == 10).astype(np.int64)
         if not ends.size:
-            open_line = (open_line + block).lstrip(_SPACE)[:1]
+            open_line = (open_line + block).lstrip(SPACE)[:1]
             offset += len(block)
             continue
         starts = np.empty_like(ends)
@@ -84,26 +92,31 @@ def line_spans(blocks: Iterable[bytes], offset: int = 0) -> Iterator[tuple[Posit
         keep = np.ones(ends.size, dtype=bool)
         for index in suspect:
             lead = open_line if index == 0 else b""
-            keep[index] = bool((lead + block[max(int(starts[index]), 0) : int(ends[index])]).strip(_SPACE))
+            keep[index] = bool((lead + block[max(int(starts[index]), 0) : int(ends[index])]).strip(SPACE))
         if open_line:
             keep[0] = True
         yield starts[keep] + offset, ends[keep] + offset
         start = offset + int(ends[-1]) + 1
-        open_line = block[int(ends[-1]) + 1 :].lstrip(_SPACE)[:1]
+        open_line = block[int(ends[-1]) + 1 :].lstrip(SPACE)[:1]
         offset += len(block)
     if open_line:
         yield np.array([start], dtype=np.int64), np.array([offset], dtype=np.int64)
 
 
 class _ArrayScanner:
-    """Finds the elements of one JSON array in a stream of blocks, without parsing them."""
+    """Finds the elements of one JSON array in a stream of blocks, without parsing them.
 
-    def __init__(self, depth: int, offset: int) -> None:
-        self.depth = depth
+    It starts inside of the array and never leaves it: a bracket that closes more than was opened
+    ends an element. So what it finds after an element depends on nothing before that, and a file
+    that is no JSON is cut in the same way however it is read.
+    """
+
+    def __init__(self, offset: int) -> None:
+        self.depth = 1
         self.offset = offset
         self.in_string = False
         self.backslashes = 0  # that end the last block
-        self.start = offset if depth else -1
+        self.start = offset
 
     def feed(self, block: bytes) -> tuple[Positions, Positions]:
         data = np.frombuffer(block, dtype=np.uint8)
@@ -113,25 +126,19 @@ class _ArrayScanner:
         marks = marks[inside == 0]
         kind = data[marks]
         step = np.where((kind == 91) | (kind == 123), 1, np.where(kind == 44, 0, -1))
-        depth = np.cumsum(step) + self.depth
-        opens = np.flatnonzero((depth == 1) & (step == 1))
-        cuts = np.flatnonzero(((depth == 1) & (step == 0)) | ((depth == 0) & (step == -1)))
-        starts, ends = [], []
-        begin = self.start
-        if begin < 0 and opens.size:
-            begin = self.offset + int(marks[opens[0]]) + 1
-        for cut in cuts:
-            end = self.offset + int(marks[cut])
-            if begin >= 0:
-                starts.append(begin)
-                ends.append(end)
-            begin = end + 1
-        self.start = begin
+        level = np.cumsum(step) + self.depth
+        lowest = np.minimum.accumulate(np.minimum(level, 1))
+        depth = level + 1 - lowest  # one at least, whatever is closed
+        before = np.concatenate(([self.depth], depth[:-1]))
+        ends = marks[(depth == 1) & ((step == 0) | ((step == -1) & (before == 1)))].astype(np.int64) + self.offset
+        starts = np.concatenate(([self.start], ends[:-1] + 1)) if ends.size else ends
+        if ends.size:
+            self.start = int(ends[-1]) + 1
         if depth.size:
             self.depth = int(depth[-1])
         self.in_string = bool((quotes.size + self.in_string) & 1)
         self.offset += len(block)
-        return np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64)
+        return starts, ends
 
     def _real_quotes(self, data: npt.NDArray[np.uint8]) -> Positions:
         """Positions of the quotes that an odd run of backslashes does not escape."""
@@ -147,17 +154,17 @@ class _ArrayScanner:
         return real
 
 
-def array_spans(blocks: Iterable[bytes], *, depth: int = 0, offset: int = 0) -> Iterator[tuple[Positions, Positions]]:
+def array_spans(blocks: Iterable[bytes], offset: int = 0) -> Iterator[tuple[Positions, Positions]]:
     """Starts and ends of the elements of a JSON array, a pair of (n,) int64 arrays a block.
 
-    With `depth=1` the first byte lies inside the array already. What follows the last whole
+    The first byte, at `offset`, lies inside of the array already. What follows the last whole
     element (a file cut off, text after the array) comes as one more span. White space around an
     element belongs to its span; a span may be blank.
     """
-    scanner = _ArrayScanner(depth, offset)
+    scanner = _ArrayScanner(offset)
     for block in blocks:
         yield scanner.feed(block)
-    if 0 <= scanner.start < scanner.offset:
+    if scanner.start < scanner.offset:
         yield np.array([scanner.start], dtype=np.int64), np.array([scanner.offset], dtype=np.int64)
 
 
@@ -179,8 +186,10 @@ def blocks_of(stream: BinaryIO, length: int | None = None) -> Iterator[bytes]:
         yield block
 
 
-def raw_records(path: Path, framing: str, start: int, end: int) -> Iterator[Raw]:
+def raw_records(path: Path, framing: str, start: int, end: int, whole: int = WHOLE) -> Iterator[Raw]:
     """The records of a byte range of an uncompressed file, blank ones left out.
+
+    A record of more than `whole` bytes comes with its first megabyte alone.
 
     Raises:
         DataError: the file cannot be read.
@@ -190,59 +199,48 @@ def raw_records(path: Path, framing: str, start: int, end: int) -> Iterator[Raw]
             spans_in.seek(start)
             blocks = blocks_of(spans_in, end - start)
             if framing == "document":
-                yield Raw(start, b"".join(blocks))
+                yield from _large(stream, start, min(end, path.stat().st_size), whole)
                 return
-            spans = line_spans(blocks, start) if framing == "lines" else array_spans(blocks, depth=1, offset=start)
+            spans = line_spans(blocks, start) if framing == "lines" else array_spans(blocks, start)
             for starts, ends in spans:
-                if not starts.size:
+                # Only the first span of a block may have begun in a block before it.
+                at = int(starts.size > 0 and ends[0] - starts[0] > BLOCK)
+                if at:
+                    yield from _large(stream, int(starts[0]), int(ends[0]), whole)
+                if at == starts.size:
                     continue
-                first = int(starts[0])
+                first = int(starts[at])
                 stream.seek(first)
                 window = stream.read(int(ends[-1]) - first)
-                for begin, stop in zip(starts.tolist(), ends.tolist(), strict=True):
-                    raw = window[begin - first : stop - first].strip(_SPACE)
+                for begin, stop in zip(starts[at:].tolist(), ends[at:].tolist(), strict=True):
+                    raw = window[begin - first : stop - first].strip(SPACE)
                     if raw:
                         yield Raw(begin, raw)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
 
 
-def decode(raw: bytes) -> Any:
-    """The JSON value of a record's bytes.
-
-    NaN and the infinities become their names as text, lone surrogates U+FFFD: both are common in
-    logs that Python wrote, and neither can be stored.
-
-    Raises:
-        Reject: not_json, truncated_json, invalid_utf8 or too_deep.
-    """
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return _decode_slowly(raw.removeprefix(b"\xef\xbb\xbf"))
+def _large(stream: BinaryIO, begin: int, end: int, whole: int) -> Iterator[Raw]:
+    """The record of a span that may be larger than memory should hold; none where the span is blank."""
+    begin = after_space(stream, begin, end)
+    if begin == end:
+        return
+    size = end - begin
+    stream.seek(begin)
+    raw = stream.read(size if size <= whole else _HEAD)
+    yield Raw(begin, raw.rstrip(SPACE) if size <= whole else raw, max(size - len(raw), 0))
 
 
-def _decode_slowly(raw: bytes) -> Any:
-    import json
-
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Reject("invalid_utf8", f"byte {error.start} of the record is not UTF-8") from None
-    if _deeper_than(raw, 1000):
-        raise Reject("too_deep", "arrays and objects nest deeper than 1,000 levels")
-    try:
-        value = json.loads(text, parse_constant=str, strict=False)
-    except json.JSONDecodeError as error:
-        whole = error.pos < len(text.rstrip()) and "Unterminated" not in error.msg
-        raise Reject("not_json" if whole else "truncated_json", f"JSON breaks off at character {error.pos}") from None
-    except (ValueError, RecursionError) as error:
-        raise Reject("not_json", f"JSON cannot be read: {type(error).__name__}") from None
-    return orjson.loads(_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
-
-
-def _deeper_than(raw: bytes, limit: int) -> bool:
-    data = np.frombuffer(raw, dtype=np.uint8)
-    up = ((data == 91) | (data == 123)).astype(np.int8)
-    down = ((data == 93) | (data == 125)).astype(np.int8)
-    return bool(np.cumsum(up - down, dtype=np.int64).max(initial=0) > limit)
+def after_space(stream: BinaryIO, begin: int, end: int) -> int:
+    """The first position of a range that holds no white space, `end` where all of it is blank."""
+    stream.seek(begin)
+    step = 64
+    while begin < end:
+        block = stream.read(min(step, end - begin))
+        step = min(8 * step, BLOCK)
+        if not block:
+            return end
+        if filled := block.lstrip(SPACE):
+            return begin + len(block) - len(filled)
+        begin += len(block)
+    return end

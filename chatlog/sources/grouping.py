@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from chatlog.sources.framing import Raw, decode
+from chatlog.sources.decode import decode
+from chatlog.sources.framing import Raw, after_space, blocks_of
 from chatlog.sources.record import Reject
 
-_SPACE: Final = b" \t\r\n"
+_LARGEST: Final = 64 << 20
+"""Bytes of a record that is decoded to look for its key; one message of a conversation is far smaller."""
 
 
 def write_groups(records: Iterable[Raw], source: Path, key_of: Callable[[Any], str | None], target: BinaryIO) -> int:
@@ -30,8 +33,8 @@ def write_groups(records: Iterable[Raw], source: Path, key_of: Callable[[Any], s
     groups: dict[str, list[tuple[int, int]]] = {}
     order: list[str | tuple[int, int]] = []
     for record in records:
-        place = (record.offset, len(record.raw))
-        key = _key(record.raw, key_of)
+        place = (record.offset, record.size)
+        key = _key(record.raw, key_of) if record.size <= _LARGEST else None
         if key is None:
             order.append(place)
         elif key in groups:
@@ -42,9 +45,13 @@ def write_groups(records: Iterable[Raw], source: Path, key_of: Callable[[Any], s
     with source.open("rb") as stream:
         for entry in order:
             if isinstance(entry, str):
-                target.write(b"[" + b",".join(_lines(stream, groups[entry])) + b"]\n")
+                for at, place in enumerate(groups[entry]):
+                    target.write(b"," if at else b"[")
+                    _copy(stream, place, target)
+                target.write(b"]\n")
             else:
-                target.write(b"".join(_lines(stream, [entry])) + b"\n")
+                _copy(stream, entry, target)
+                target.write(b"\n")
     return len(order)
 
 
@@ -55,19 +62,10 @@ def _key(raw: bytes, key_of: Callable[[Any], str | None]) -> str | None:
         return None
 
 
-def _lines(stream: BinaryIO, places: list[tuple[int, int]]) -> Iterator[bytes]:
-    for offset, length in places:
+def _copy(stream: BinaryIO, place: tuple[int, int], target: BinaryIO) -> None:
+    """Writes the record's bytes on one line; its position may be that of white space before it."""
+    offset, left = place
+    stream.seek(after_space(stream, offset, os.fstat(stream.fileno()).st_size))
+    for block in blocks_of(stream, left):
         # JSON allows line ends between its values alone, where a space says the same.
-        yield _read(stream, offset, length).replace(b"\r", b" ").replace(b"\n", b" ")
-
-
-def _read(stream: BinaryIO, offset: int, length: int) -> bytes:
-    """The record's bytes; its position may be that of white space before it."""
-    stream.seek(offset)
-    raw = b""
-    while len(raw) < length:
-        more = stream.read(length - len(raw))
-        if not more:
-            break
-        raw = (raw + more).lstrip(_SPACE)
-    return raw
+        target.write(block.replace(b"\r", b" ").replace(b"\n", b" "))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import date, time
 from functools import lru_cache
 from typing import Any, Final
 
-from chatlog.sources.record import Reject
+from chatlog.sources.record import Reject, Rounded
+from chatlog.sources.values import LARGEST
 
 _IDENTITY: Final = frozenset(
     "ip ips ipaddress userip clientip remoteip remoteaddr requesteripaddress hashedip sourceip peerip "
@@ -20,11 +22,12 @@ _IDENTITY: Final = frozenset(
 
 _LONGEST: Final = 40  # longer keys are no names of fields, and must not fill the cache
 
-_PLAIN: Final = frozenset({str, bool, float, type(None)})
+_PLAIN: Final = frozenset({str, bool, type(None)})
 
 _MOST_NAMES: Final = 40
 _CACHED: Final = 4096
 """Sets of names that are remembered: objects whose names are data must not fill the memory."""
+_NOT_FINITE: Final = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 MAX_DEPTH: Final = 200
 """How deep `meta` may nest: JSON encoders stop at 254 levels, and the engine wraps it once more."""
@@ -71,6 +74,7 @@ def clean(meta: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         Reject: too_deep.
+        Rounded: a float that may have been an integer.
     """
     if _is_clean(meta):
         return meta
@@ -96,7 +100,13 @@ def _is_clean(meta: dict[str, Any]) -> bool:
                 continue
             for value in values:
                 of = type(value)
-                if of is str or of is bool or of is float or value is None:
+                if of is str or of is bool or value is None:
+                    continue
+                if of is float:
+                    if not -LARGEST < value < LARGEST:
+                        if math.isfinite(value):
+                            raise Rounded
+                        clean_so_far = False
                     continue
                 if of is dict or of is list:
                     below.append(value)
@@ -120,8 +130,10 @@ def _rebuilt(value: Any) -> Any:
         return {str(key): _rebuilt(item) for key, item in value.items() if not is_identity(str(key), item)}
     if isinstance(value, list | tuple):
         return [_rebuilt(item) for item in value]
-    if value is None or isinstance(value, str | bool | float):
+    if value is None or isinstance(value, str | bool):
         return value
+    if isinstance(value, float):  # a column of a table may hold what JSON cannot say
+        return float(value) if math.isfinite(value) else _NOT_FINITE[str(value)]
     if isinstance(value, int):
         return value if -(2**63) <= value < 2**63 else str(value)
     if isinstance(value, date | time):  # a datetime is a date

@@ -156,7 +156,7 @@ def _marks(value: Any) -> Iterator[float]:
         names = [*span.attributes, *(name for name, _ in span.events)]
         if any(name.startswith(("gen_ai.", "llm.input_messages.")) for name in names):
             yield 1.0
-        else:
+        elif span.trace_id is not None:
             yield 0.3
 
 

@@ -12,13 +12,15 @@ REASONS: Final = {
     "not_json": "the record is not JSON",
     "truncated_json": "the record ends in the middle of a JSON value",
     "invalid_utf8": "the record is not UTF-8",
-    "too_deep": "the record nests deeper than 1,000 levels",
+    "too_deep": "the record nests too deep: more than 1,000 levels in all, or 200 in what goes to meta",
     "too_large": "the record is larger than the limit of the source",
     "not_an_object": "the record is JSON, but not of the type that the format has",
     "no_conversation": "the record holds no conversation (an event, a heartbeat, an empty state)",
     "bad_messages": "the messages are not of the form that the format has",
     "bad_field": "a field that the format needs is of another type",
     "reader_failed": "the reader could not make sense of the record",
+    "unreadable_file": "the file, or what follows in it, could not be read: damaged, cut off, encrypted or too large",
+    "unknown_format": "no reader recognises the records of the file",
 }
 """Reason codes of rejects, and what they mean."""
 
@@ -31,6 +33,13 @@ class Reject(Exception):
         super().__init__(reason)
         self.reason = reason
         self.hint = hint
+
+
+class Rounded(Reject):
+    """Raised by a reader that meets a number which decoding has rounded: the engine decodes it anew, exactly."""
+
+    def __init__(self) -> None:
+        super().__init__("bad_field", "a number is larger than 64 bits hold")
 
 
 class Turn(NamedTuple):

@@ -6,14 +6,31 @@ import hashlib
 import math
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from chatlog.sources.record import Reject
+from chatlog.sources.record import Reject, Rounded
 
 _MAX_MICROS = 253_402_300_799_000_000  # the end of the year 9999
 _MAX_NUMBER = 1e18  # above every time; keeps integers of any size out of float arithmetic
+
+
+LARGEST: Final = 2.0**63
+"""From here on a float may be what the fast JSON decoder made of an integer."""
+
+
+class Double(float):
+    """A float that was decoded exactly: never a rounded integer."""
+
+
+def exact(value: Any) -> Any:
+    """The value with every float known to be one, for values that were never JSON text."""
+    if isinstance(value, dict):
+        return {key: exact(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [exact(item) for item in value]
+    return Double(value) if type(value) is float else value
 
 
 def to_micros(value: Any) -> int | None:
@@ -52,9 +69,15 @@ def _from_datetime(value: datetime) -> int:
 
 
 def text(value: Any) -> str | None:
-    """The value when it is a non-empty string, a number's digits, else None."""
+    """The value when it is a non-empty string, a number's digits, else None.
+
+    Raises:
+        Rounded: a float that may have been an integer.
+    """
     if isinstance(value, str):
         return value or None
+    if type(value) is float and abs(value) >= LARGEST:
+        raise Rounded
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return None
