@@ -57,6 +57,7 @@ class _Intake:
     files: list[dict[str, Any]]
     left_out: list[LeftOut]
     labels: Counter[tuple[int, str]]
+    paths: list[tuple[int, str, str]]
 
 
 def plan_ingest(run: Run, pipeline: Pipeline) -> list[IngestShard]:
@@ -69,7 +70,7 @@ def plan_ingest(run: Run, pipeline: Pipeline) -> list[IngestShard]:
         ConfigError: a path names nothing, or no reader knows the format of a file that was named.
         DataError: a file cannot be read, or the disk is full.
     """
-    intake = _Intake([], [], [], Counter())
+    intake = _Intake([], [], [], Counter(), [])
     for number, source in enumerate(pipeline.sources):
         for item in _items(run, pipeline, number, source, intake):
             try:
@@ -84,6 +85,7 @@ def plan_ingest(run: Run, pipeline: Pipeline) -> list[IngestShard]:
             "chunks": [chunk.to_json() for chunk in chunks],
             "files": intake.files,
             "left_out": _by_reason(intake.left_out),
+            "labels": intake.paths,
         },
     )
     return _identified(run, pipeline, chunks)
@@ -105,14 +107,13 @@ def _items(run: Run, pipeline: Pipeline, number: int, source: Source, intake: _I
     intake.left_out += left_out
     if STDIN in source.paths:
         found = [*found, Found(keep_stdin(run), KEPT, True)]
-    for file in found:
-        label = _distinct(intake, number, file.label)
+    for file, label in _labelled(run, number, found, intake):
         if compression_of(file.path) != "zip":
             yield _Item(number, file.path, -1, label, file.named, file.path.stat().st_size)
             continue
         logs = 0
         for member in members(file.path, pipeline.limits.max_unpacked_bytes):
-            name = f"{label}/{member.name}"
+            name = _distinct(intake, number, f"{label}/{member.name}")
             item = _Item(number, file.path, member.index, name, False, member.size)
             if member.skip:
                 intake.left_out.append(LeftOut(name, member.skip))
@@ -126,6 +127,21 @@ def _items(run: Run, pipeline: Pipeline, number: int, source: Source, intake: _I
             if file.named:
                 raise ConfigError(f"{file.path}: the archive holds no log; unpack it and name the files")
             intake.left_out.append(LeftOut(label, "an archive without logs"))
+
+
+def _labelled(run: Run, number: int, found: Sequence[Found], intake: _Intake) -> list[tuple[Found, str]]:
+    """The files of a source with their labels; a file that an earlier run planned keeps the one it had.
+
+    A label is relative to the folder that holds all files, and a file from elsewhere moves that
+    folder: the shards that were made would all be made again for another name of their file.
+    """
+    stored = (run.read_json(_PLAN) or {}).get("labels", [])
+    before = {path: label for source, path, label in stored if source == number}
+    kept = {str(file.path): before[str(file.path)] for file in found if str(file.path) in before}
+    intake.labels.update((number, label) for label in kept.values())
+    labelled = [(file, kept.get(str(file.path)) or _distinct(intake, number, file.label)) for file in found]
+    intake.paths += [(number, str(file.path), label) for file, label in labelled]
+    return labelled
 
 
 def _take(run: Run, limits: ShardLimits, source: Source, item: _Item, intake: _Intake) -> None:

@@ -241,3 +241,42 @@ def test_a_file_that_changes_during_the_run_is_an_error_and_one_that_grows_is_no
     path.unlink()
     with pytest.raises(DataError, match="cannot read"):
         check_unchanged(shard.chunk, path, 2)
+
+
+def test_mended_rejects_are_added_beside_the_old_files_and_only_they_are_run(folder: Path) -> None:
+    """From a reject to its row, as a user goes: export, mend, add, run again."""
+    logs = folder / "logs"
+    write_jsonl(logs / "a.jsonl", [conversation(number) for number in range(3)])
+    write_jsonl(logs / "b.jsonl", [conversation(number) for number in range(3, 6)])
+    with (logs / "b.jsonl").open("ab") as stream:
+        stream.write(lines(6)[:-9] + b"\n" + b'{"event": "heartbeat"}\n')
+    made = told("run", "mine.toml", "--out", "run", "--input", logs, cwd=folder)
+    assert (made["records"], made["rows"], made["rejects"]) == (8, 6, 2)
+    before = parts(folder / "run")
+
+    chosen = ("--reason", "truncated_json", "--out", "mended/from-b.jsonl")
+    assert told("rejects", "run", *chosen, cwd=folder)["n"] == 1
+    mended = folder / "mended" / "from-b.jsonl"
+    assert mended.read_bytes() == lines(6)[:-9] + b"\n"
+    mended.write_bytes(mended.read_bytes().rstrip() + lines(6)[-9:])
+
+    again = told("run", "mine.toml", "--out", "run", "--input", "logs", "--input", "mended", cwd=folder)
+    assert (again["records"], again["rows"], again["rejects"]) == (9, 7, 2)
+    assert again["made"] == {"ingest": 1, "fingerprint": 1}, "the new shard alone"
+    after = parts(folder / "run")
+    assert {name: after[name] for name in before} == before and len(after) == len(before) + 3
+    assert [file["label"] for file in again["files"]] == ["a.jsonl", "b.jsonl", "mended/from-b.jsonl"]
+    listed = told("rejects", "run", cwd=folder)
+    assert listed["n"] == 2, "what was a reject stays one, so that the accounts of its file hold"
+    assert column(folder / "run", "conversation_id")[-1] == "c6"
+    assert told("status", "run", cwd=folder)["stages"][0]["left"] == 0
+
+
+def test_a_file_from_elsewhere_of_the_same_name_has_a_label_of_its_own(folder: Path) -> None:
+    write_jsonl(folder / "one" / "a.jsonl", [conversation(1)])
+    told("run", "mine.toml", "--out", "run", "--input", "one", cwd=folder)
+    write_jsonl(folder / "one" / "two" / "a.jsonl", [conversation(2)])
+    write_jsonl(folder / "a.jsonl", [conversation(3)])
+    made = told("run", "mine.toml", "--out", "run", "--input", "a.jsonl", "--input", "one", cwd=folder)
+    assert made["rows"] == 3 and made["made"]["ingest"] == 2
+    assert column(folder / "run", "source") == ["a.jsonl", "a.jsonl#2", "one/two/a.jsonl"]
