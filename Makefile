@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 
 include vllm.mk bench.mk
 
-.PHONY: setup demo test check
+.PHONY: setup demo test check fuzz
 .DEFAULT_GOAL := setup
 setup: $(STAMP)
 
@@ -31,3 +31,13 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+# 100,000 mutated records through ingest, guided by coverage; atheris has an environment of its own.
+fuzz: .venv-fuzz/.installed
+	.venv-fuzz/bin/python -m tests.fuzz.fuzz_readers $(RECORDS)
+
+.venv-fuzz/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@touch $@

@@ -20,11 +20,11 @@ from chatlog.sources.framing import (
     Positions,
     after_space,
     array_spans,
-    array_start,
     blocks_of,
     framing_of,
     line_spans,
     raw_records,
+    start_of,
 )
 from chatlog.sources.grouping import write_groups
 from chatlog.sources.tables import size_of
@@ -97,7 +97,7 @@ def gather(flat: Path, group: Callable[[Any], str | None], copy: Path) -> None:
         DataError: the disk is full, or the file cannot be read.
     """
     framing = framing_of(flat)
-    start = array_start(flat) if framing == "array" else 0
+    start = start_of(flat, framing)
     partial = copy.with_suffix(f".{os.getpid()}.tmp")
     try:
         with partial.open("wb") as out:
@@ -118,8 +118,8 @@ def cut(flat: Path, *, max_records: int, max_bytes: int) -> Iterator[tuple[str, 
     if framing == "parquet":
         yield from _cut_parquet(flat, max_records, max_bytes)
     elif framing == "document":
-        size = flat.stat().st_size
-        yield (framing, 0, size, 0, 1, digest_of(flat, 0, size))
+        start, size = start_of(flat, framing), flat.stat().st_size
+        yield (framing, start, size, 0, 1, digest_of(flat, start, size))
     else:
         yield from ((framing, *piece) for piece in _cut_spans(flat, framing, max_records, max_bytes))
 
@@ -153,12 +153,12 @@ def _cut_spans(flat: Path, framing: str, max_records: int, max_bytes: int) -> It
 
 def _spans(flat: Path, framing: str) -> Iterator[tuple[Positions, Positions]]:
     """As line_spans and array_spans, with blank spans left out."""
+    start = start_of(flat, framing)
     with flat.open("rb") as stream:
-        if framing == "lines":
-            yield from line_spans(blocks_of(stream))
-            return
-        start = array_start(flat)
         stream.seek(start)
+        if framing == "lines":
+            yield from line_spans(blocks_of(stream), start)
+            return
         with flat.open("rb") as look:
             for starts, ends in array_spans(blocks_of(stream), start):
                 spans = zip(starts.tolist(), ends.tolist(), strict=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chatlog.sources import READERS
 from chatlog.sources.decode import decode
-from chatlog.sources.framing import Raw, array_start, framing_of, raw_records
+from chatlog.sources.framing import Raw, framing_of, raw_records, start_of
 from chatlog.sources.record import Reader, Reject
 from chatlog.sources.tables import table_rows
 
@@ -89,7 +89,7 @@ def _values(flat: Path) -> Iterator[Any]:
         for _, row in table_rows(flat, 0, _SAMPLE):
             yield _decoded(row) if isinstance(row, Raw) else row
         return
-    start = array_start(flat) if framing == "array" else 0
+    start = start_of(flat, framing)
     size = 0
     for record in raw_records(flat, framing, start, min(flat.stat().st_size, start + _SEARCHED), whole=_WINDOW):
         if record.left_out == 0:

@@ -26,6 +26,7 @@ SPACE: Final = b" \t\r\n"
 """What JSON takes for white space."""
 
 _HEAD: Final = 1 << 20
+_MARK: Final = b"\xef\xbb\xbf"
 
 Positions = npt.NDArray[np.int64]
 
@@ -49,7 +50,7 @@ def framing_of(path: Path) -> str:
         head = stream.read(_HEAD)
     if head[:4] == b"PAR1":
         return "parquet"
-    body = head.removeprefix(b"\xef\xbb\xbf").lstrip(SPACE)
+    body = head.removeprefix(_MARK).lstrip(SPACE)
     if body[:1] == b"[":
         # A line may itself be an array (a log of pairs); a document's first line is not whole JSON.
         first = body.split(b"\n", 1)
@@ -168,10 +169,11 @@ def array_spans(blocks: Iterable[bytes], offset: int = 0) -> Iterator[tuple[Posi
         yield np.array([scanner.start], dtype=np.int64), np.array([scanner.offset], dtype=np.int64)
 
 
-def array_start(path: Path) -> int:
-    """The position after the bracket that opens a file's JSON array."""
+def start_of(path: Path, framing: str) -> int:
+    """The position of the first record: after the byte order mark, and after the bracket that opens an array."""
     with path.open("rb") as stream:
-        return stream.read(_HEAD).index(b"[") + 1
+        head = stream.read(_HEAD)
+    return head.index(b"[") + 1 if framing == "array" else len(_MARK) if head.startswith(_MARK) else 0
 
 
 def blocks_of(stream: BinaryIO, length: int | None = None) -> Iterator[bytes]:

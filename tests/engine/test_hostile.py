@@ -84,7 +84,7 @@ def test_what_no_row_can_be_made_of_is_kept_whole(tmp_path: Path, name: str) -> 
     assert reason is None or reject["reason"] == reason
 
 
-@pytest.mark.parametrize("data", [b"", b"\n\n", b" \t\r\n" * 9], ids=repr)
+@pytest.mark.parametrize("data", [b"", b"\n\n", b" \t\r\n" * 9, b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"], ids=repr)
 def test_a_file_without_records_makes_no_row(tmp_path: Path, data: bytes) -> None:
     assert ingested(tmp_path, data) == ([], [])
 

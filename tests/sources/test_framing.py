@@ -132,6 +132,15 @@ def test_white_space_after_the_last_element_is_no_record(tmp_path: Path) -> None
     assert count == 2
 
 
+@pytest.mark.parametrize("text", ['{"a": 1}\n{"a": 2}', '[{"a": 1}, {"a": 2}]', '{\n "a": 1\n}'])
+def test_a_byte_order_mark_is_part_of_no_record(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("\ufeff" + text, encoding="utf-8")
+    ((framing, start, end, *_),) = cut(path, max_records=10, max_bytes=1 << 20)
+    found = [json.loads(record.raw) for record in raw_records(path, framing, start, end)]
+    assert found == ([{"a": 1}, {"a": 2}] if "2" in text else [{"a": 1}])
+
+
 @pytest.mark.parametrize("text", ['{"a": 1}\nLONG\n{"a": 2}\n', '[{"a": 1},LONG,{"a": 2}]'])
 def test_of_a_vast_record_only_the_beginning_is_read(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
