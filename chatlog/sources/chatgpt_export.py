@@ -17,6 +17,9 @@ _UNSHOWN: Final = frozenset({"thoughts", "reasoning_recap", "model_editable_cont
 
 _TEXT_KEYS: Final = ("text", "result", "content")
 
+_NODE: Final = ("id", "parent", "children", "message")
+"""Fields of a node that make the tree; its ids are not kept."""
+
 
 class ChatGPTExport(Config):
     """Settings of `chatgpt_export`."""
@@ -34,6 +37,7 @@ def parse(value: Any, config: ChatGPTExport) -> list[Draft]:
     nodes = {key: node for key, node in mapping.items() if isinstance(node, Mapping)}
     every = config.branches == "all"
     paths = branches(nodes, "parent", fields.record.get("current_node"), every=every)
+    odd = {key: node for key, node in mapping.items() if not isinstance(node, Mapping) and node is not None}
     own_id = fields.text("conversation_id", "id")
     created_at = fields.time("create_time")
     drafts = []
@@ -45,7 +49,8 @@ def parse(value: Any, config: ChatGPTExport) -> list[Draft]:
         draft.created_at = created_at or draft.messages[0].created_at
         draft.model = draft.model or text(fields.record.get("default_model_slug"))
         unread = len(nodes) - len(path)
-        draft.meta = fields.meta({**draft.meta, **({} if every or not unread else {"nodes_elsewhere": unread})})
+        elsewhere = {} if every or not unread else {"nodes_elsewhere": unread}
+        draft.meta = fields.meta({**draft.meta, **elsewhere, **({"mapping": odd} if odd else {})})
         drafts.append(draft)
     if not drafts:
         raise Reject("no_conversation", "no node of the mapping has a message of a user or an assistant")
@@ -62,14 +67,20 @@ def _draft(nodes: Mapping[str, Mapping[str, Any]], path: list[str]) -> Draft | N
     unshown: list[dict[str, Any]] = []
     for node in path:
         message = nodes[node].get("message")
-        if not isinstance(message, Mapping):
-            continue  # the root has none
+        if not isinstance(message, Mapping):  # the root has none
+            if beside := _beside(nodes[node], _NODE):
+                unshown.append({"before": len(draft.messages), "node": beside})
+            continue
         author = message.get("author")
         role = role_of(author.get("role") if isinstance(author, Mapping) else None, "author.role")
         content, of, rest = _content(message.get("content"))
         more = {key: item for key, item in message.items() if key not in ("content", "author", "create_time")}
         if rest:
             more["content"] = rest
+        if beside := _beside(author, ("role", "name")):
+            more["author"] = beside
+        if beside := _beside(nodes[node], _NODE):
+            more["node"] = beside
         name = author.get("name") if isinstance(author, Mapping) else None
         if of in _UNSHOWN:
             unshown.append({"before": len(draft.messages), **more})
@@ -92,6 +103,13 @@ def _draft(nodes: Mapping[str, Mapping[str, Any]], path: list[str]) -> Draft | N
     draft.truncated = draft.truncated and draft.messages[-1].role == "assistant"
     draft.meta = {"messages": left, **({"unshown": unshown} if unshown else {})}
     return draft
+
+
+def _beside(holder: Any, read: tuple[str, ...]) -> dict[str, Any]:
+    """What an object says beside the fields that were read, empty objects apart."""
+    if not isinstance(holder, Mapping):
+        return {}
+    return {key: item for key, item in holder.items() if key not in read and item not in ({}, None)}
 
 
 def _content(content: Any) -> tuple[str | None, str, Any]:

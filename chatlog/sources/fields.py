@@ -76,4 +76,8 @@ class Fields:
         Raises:
             Reject: too_deep.
         """
-        return clean({**self._left, **more} if more else dict(self._left))
+        if not more:
+            return clean(dict(self._left))
+        # A field of the record that has the name of one that the reader adds stays, in a place of its own.
+        twice = {key: self._left[key] for key in more if key in self._left and self._left[key] != more[key]}
+        return clean({**self._left, **more, **({"record": twice} if twice else {})})

@@ -64,8 +64,12 @@ def _draft(outer: Fields, fields: Fields) -> list[Draft]:
             truncated=not answers or unanswered(talk) or record.get("level") == "ERROR",
         )
     )
-    beside = outer.meta() if outer is not fields else {}
-    draft.meta = fields.meta({**beside, **more, **talk.more})
+    if outer is not fields:
+        # What stands beside the trace, unless the trace has a field of that name too.
+        beside = outer.meta()
+        twice = {key: beside.pop(key) for key in record if key in beside}
+        more = {**beside, **more, **({"beside": twice} if twice else {})}
+    draft.meta = fields.meta({**more, **talk.more})
     return [draft]
 
 

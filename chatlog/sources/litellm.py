@@ -9,7 +9,7 @@ from chatlog.sources.exchanges import items_of
 from chatlog.sources.fields import Fields
 from chatlog.sources.messages import read_talk, unanswered
 from chatlog.sources.record import Draft, Reader, Reject
-from chatlog.sources.responses import CUT_REASONS, repeats
+from chatlog.sources.responses import CUT_REASONS, beside_repeat, repeats
 from chatlog.sources.values import decoded, text
 from chatlog.stage import Config
 
@@ -25,7 +25,9 @@ def parse(value: Any, _: LiteLLM) -> list[Draft]:
     """One draft: the request's messages and the first choice of the response."""
     fields = Fields(value, "the record")
     inner = fields.record.get("standard_logging_object")
+    around: dict[str, Any] = {}
     if isinstance(inner, Mapping):
+        around = {key: item for key, item in fields.record.items() if key != "standard_logging_object"}
         fields = Fields(inner, "standard_logging_object")
     record = fields.record
     asked = record.get("messages")
@@ -42,12 +44,14 @@ def parse(value: Any, _: LiteLLM) -> list[Draft]:
     redacted = any(item.get("content") == _REDACTED for item in [*items, *answers])
     fields.take("messages")
     fields.take("response")
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"around": around} if around else {}
     if asked_rest is not None:
         more["request"] = asked_rest
     if answer_rest is not None:
         more["response"] = answer_rest
-    if answers and not repeats(items, answers[0]):
+    if answers and repeats(items, answers[0]):
+        more.update(beside_repeat(answers[0]))
+    else:
         items = [*items, *answers]
     if redacted:
         raise Reject("no_conversation", "the texts were redacted by LiteLLM before they were logged")

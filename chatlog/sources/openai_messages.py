@@ -8,7 +8,7 @@ from typing import Any
 from chatlog.sources.fields import Fields
 from chatlog.sources.messages import ROLE_NAMES, read_talk, unanswered
 from chatlog.sources.record import Draft, Reader, Reject
-from chatlog.sources.responses import repeats, split_response
+from chatlog.sources.responses import beside_repeat, repeats, split_response
 from chatlog.sources.values import decoded, text, to_micros
 from chatlog.stage import Config
 
@@ -38,7 +38,9 @@ def parse(value: Any, _: OpenAIMessages) -> list[Draft]:
         for key in response.read:
             fields.take(key)
         more.update(response.rest)
-        if not repeats(messages, response.message):
+        if repeats(messages, response.message):
+            more.update(beside_repeat(response.message))
+        else:
             messages = [*messages, response.message]
     talk = read_talk(messages, "messages")
     metadata = record.get("metadata")

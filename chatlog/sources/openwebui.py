@@ -33,7 +33,7 @@ def parse(value: Any, config: OpenWebUI) -> list[Draft]:
     else:
         chat, left = _chat_of(fields.record)
         fields.take("chat")
-        more = {} if chat is fields.record else {"chat": left}
+        more = _beside_messages(fields.record) if chat is fields.record else {"chat": left}
     if chat is None:
         raise Reject("no_conversation", "the record has no chat")
     every = config.branches == "all"
@@ -77,7 +77,21 @@ def _chat_of(record: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, dict[
             return None, {}
         chat = record
     left = {key: item for key, item in chat.items() if key not in ("history", "messages")}
-    return chat, left
+    return chat, left | _beside_messages(chat)
+
+
+def _beside_messages(chat: Mapping[str, Any]) -> dict[str, Any]:
+    """What the history holds that is no message, and does not make the tree."""
+    history = chat.get("history")
+    if not isinstance(history, Mapping):
+        return {}
+    rest = {key: item for key, item in history.items() if key not in ("messages", "currentId")}
+    table = history.get("messages")
+    nodes = table.items() if isinstance(table, Mapping) else ()
+    odd = {key: node for key, node in nodes if not isinstance(node, Mapping)}
+    if odd:
+        rest["messages"] = odd
+    return {"history": rest} if rest else {}
 
 
 def _items(chat: Mapping[str, Any], every: bool) -> list[tuple[list[Any], int]]:

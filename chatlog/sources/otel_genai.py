@@ -97,7 +97,11 @@ def _items(span: Span, fields: Fields) -> tuple[list[Any], dict[str, Any]]:
             if answer_rest is not None:
                 more["response"] = answer_rest
             if not answers:  # the completion has an event of its own
-                answers = [item for _, event in span.events for item in items_of(event.get(answer_key), "assistant")[0]]
+                others = [event for _, event in span.events if answer_key in event]
+                answers = [item for event in others for item in items_of(event[answer_key], "assistant")[0]]
+                rests = [{key: item for key, item in event.items() if key != answer_key} for event in others]
+                if any(rests):
+                    more["answer_events"] = rests
             beside = holder.meta() if holder is not fields else {}
             if beside:
                 more["event"] = beside

@@ -65,10 +65,14 @@ def _objects(value: Any, where: str) -> list[Mapping[str, Any]]:
 
 def _span(value: Mapping[str, Any], around: dict[str, Any]) -> Span:
     events = decoded(value.get("events"))
-    read = []
+    read: list[tuple[str, dict[str, Any]]] = []
+    beside: dict[str, Any] = {}
     for event in events if isinstance(events, list) else []:
         if isinstance(event, Mapping):
             name = event.get("name")
+            left = {key: item for key, item in event.items() if key not in ("name", "attributes")}
+            if left:
+                beside[str(len(read))] = left
             read.append((name if isinstance(name, str) else "", attributes_of(event.get("attributes"))))
     context = value.get("context")
     trace_id = text(value.get("traceId")) or text(value.get("trace_id"))
@@ -78,6 +82,8 @@ def _span(value: Mapping[str, Any], around: dict[str, Any]) -> Span:
     rest.update(around)
     if read:
         rest["event_names"] = [name for name, _ in read]
+    if beside:
+        rest["event_fields"] = beside
     other = [{**attributes, "name": name} for name, attributes in read if not name.startswith("gen_ai.")]
     if other:
         rest["events"] = other

@@ -64,6 +64,13 @@ def repeats(messages: list[Any], answer: Mapping[str, Any]) -> bool:
     )
 
 
+def beside_repeat(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What a repeated answer tells beside its role and text, for `meta`."""
+    told = ("role", "content") if answer.get("role") == "assistant" else ("content",)
+    rest = {key: item for key, item in answer.items() if key not in told}
+    return {"answer": rest} if rest else {}
+
+
 def _of(body: Mapping[str, Any]) -> Response:
     choices = body.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
