@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from chatlog.errors import ConfigError, DataError
-from chatlog.sources.chunks import compression_of
-from chatlog.sources.framing import BLOCK, array_start, decode, framing_of, raw_records
+from chatlog.sources.decode import decode
+from chatlog.sources.framing import Raw, framing_of, raw_records, start_of
 from chatlog.sources.record import Reject
+from chatlog.sources.tables import size_of, table_rows
+from chatlog.sources.unpack import compression_of, unpack
 
 FIELDS: Final = (
     ("turns",),
@@ -148,44 +150,25 @@ def _id(record: Any, number: int) -> str:
 def _records(path: Path) -> Iterator[Any]:
     """The decoded records; a compressed file is unpacked into a folder that goes when they are read."""
     with tempfile.TemporaryDirectory(prefix="chatlog-") as folder:
-        flat = path if compression_of(path) is None else _unpacked(path, Path(folder) / "benchmark")
+        flat = path
+        if compression_of(path) is not None:
+            flat = Path(folder) / "benchmark"
+            fault = unpack(path, 0, flat, _MAX_BYTES + 1)
+            if flat.stat().st_size > _MAX_BYTES:
+                raise ConfigError(f"benchmark {path} is larger than {_MAX_BYTES >> 20} MiB when unpacked")
+            if fault:
+                raise ConfigError(f"benchmark {path}: {fault}")
         if flat.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"benchmark {path} is larger than {_MAX_BYTES >> 20} MiB")
         framing = framing_of(flat)
         if framing == "parquet":
-            yield from _rows(path, flat)
+            for _, value in table_rows(flat, 0, size_of(flat)[0]):
+                yield decode(value.raw) if isinstance(value, Raw) else value
             return
-        start = array_start(flat) if framing == "array" else 0
-        for number, raw in enumerate(raw_records(flat, framing, start, flat.stat().st_size)):
+        for number, raw in enumerate(
+            raw_records(flat, framing, start_of(flat, framing), flat.stat().st_size, _MAX_BYTES)
+        ):
             try:
                 yield decode(raw.raw)
             except Reject as error:
                 raise ConfigError(f"benchmark {path}, record {number}: {error.hint}") from None
-
-
-def _rows(path: Path, flat: Path) -> Iterator[Any]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(flat) as file:
-            for batch in file.iter_batches(1000):
-                yield from batch.to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise ConfigError(f"benchmark {path} is not a Parquet file that can be read: {type(error).__name__}") from None
-
-
-def _unpacked(path: Path, flat: Path) -> Path:
-    import pyarrow as pa
-
-    size = 0
-    try:
-        with pa.input_stream(str(path), compression=compression_of(path)) as stream, flat.open("wb") as out:
-            while block := stream.read(BLOCK):
-                size += len(block)
-                if size > _MAX_BYTES:
-                    raise ConfigError(f"benchmark {path} is larger than {_MAX_BYTES >> 20} MiB when unpacked")
-                out.write(block)
-    except (OSError, pa.ArrowException, EOFError) as error:
-        raise ConfigError(f"benchmark {path} cannot be unpacked: damaged, or cut off") from error
-    return flat

@@ -66,7 +66,7 @@ def test_fields_may_be_named(tmp_path: Path) -> None:
         (b'{"text": "SECRET"}\n', ("body",), "has no field 'body'; it has 'text'"),
         (b'{"text": ' + b"[" * 100_000 + b"\n", (), "nest deeper"),
         (b"\x1f\x8b\x08\x00damaged", (), "cannot be unpacked"),
-        (b"PAR1 damaged", (), "not a Parquet file"),
+        (b"PAR1 damaged", (), "begins like Parquet"),
         (b"\xff\xfe{\x00", (), "not UTF-8"),
     ],
     ids=lambda value: value[:20].hex() if isinstance(value, bytes) else None,
