@@ -65,7 +65,7 @@ def test_fields_may_be_named(tmp_path: Path) -> None:
         (b'{"SECRET": "SECRET"}\n', (), "no field is known to hold the item; name one of 'SECRET'"),
         (b'{"text": "SECRET"}\n', ("body",), "has no field 'body'; it has 'text'"),
         (b'{"text": ' + b"[" * 100_000 + b"\n", (), "nest deeper"),
-        (b"\x1f\x8b\x08\x00damaged", (), "cannot be unpacked"),
+        (b"\x1f\x8b\x08\x00damaged", (), "damaged or cut off"),
         (b"PAR1 damaged", (), "begins like Parquet"),
         (b"\xff\xfe{\x00", (), "not UTF-8"),
     ],
