@@ -78,8 +78,8 @@ def _span(value: Mapping[str, Any], around: dict[str, Any]) -> Span:
     trace_id = text(value.get("traceId")) or text(value.get("trace_id"))
     if trace_id is None and isinstance(context, Mapping):
         trace_id = text(context.get("trace_id"))
-    rest = {key: item for key, item in value.items() if key not in ("attributes", "events")}
-    rest.update(around)
+    own = {key: item for key, item in value.items() if key not in ("attributes", "events")}
+    rest = dict(around)
     if read:
         rest["event_names"] = [name for name, _ in read]
     if beside:
@@ -87,6 +87,9 @@ def _span(value: Mapping[str, Any], around: dict[str, Any]) -> Span:
     other = [{**attributes, "name": name} for name, attributes in read if not name.startswith("gen_ai.")]
     if other:
         rest["events"] = other
+    # A field of the span that has the name of one that is added stays, in a place of its own.
+    twice = {key: own[key] for key in rest if key in own and own[key] != rest[key]}
+    rest = {**own, **rest, **({"span": twice} if twice else {})}
     return Span(attributes_of(value.get("attributes")), read, trace_id, _start(value), rest)
 
 
