@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import time
 from collections import Counter
 from pathlib import Path
 
 import pycld2
+from measured import own_peak_mb
 
 RENAMED = {
     "bard": "palm-2",
@@ -94,16 +94,6 @@ def cleaned(last: dict[str, dict], counts: Counter) -> list[dict]:
         )
     chats.sort(key=lambda chat: chat["tstamp"])
     return chats
-
-
-def own_peak_mb() -> float:
-    """The peak memory of this process; getrusage would count its parent's from before the start of the program."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return (
-            next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:")) / 1024
-        )
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:

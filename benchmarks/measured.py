@@ -1,7 +1,8 @@
-"""Runs a command and tells how long it took, and how much memory it and its children held at once."""
+"""What commands cost: how long they take, and how much memory they hold. Plain Python, for any environment."""
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import threading
@@ -66,3 +67,13 @@ def _resident(root: int) -> float:
         except (OSError, IndexError):
             continue
     return total
+
+
+def own_peak_mb() -> float:
+    """The peak memory of this process; getrusage would count its parent's from before the start of the program."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return (
+            next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:")) / 1024
+        )
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -8,15 +8,7 @@ import resource
 import tomllib
 from pathlib import Path
 
-
-def own_peak_mb() -> float:
-    """The peak memory of this process; getrusage would count its parent's from before the start of the program."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return (
-            next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:")) / 1024
-        )
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+from measured import own_peak_mb
 
 
 def main() -> None:

@@ -18,6 +18,9 @@ _BATCH_BYTES: Final = 16 << 20
 
 _BUFFER: Final = 1 << 20
 
+_NO_VALUE: Final = (ValueError, OverflowError, LookupError, TypeError, ArithmeticError, pa.ArrowException)
+"""What Arrow raises for a value that Python cannot hold: text that is no UTF-8, a year past 9999, an unknown zone."""
+
 
 def size_of(path: Path) -> tuple[int, int]:
     """(rows, bytes of them before compression) of a Parquet file, by its footer.
@@ -105,7 +108,7 @@ def _value(row: pa.RecordBatch, number: int) -> Any:
     for name, column in zip(row.schema.names, row.columns, strict=True):
         try:
             value[name] = column.to_pylist()[0]
-        except Exception:
+        except _NO_VALUE:
             whole = False
             value[name] = _stored(column)
     if whole:
@@ -118,7 +121,7 @@ def _stored(column: pa.Array) -> Any:
     """The value of a column of one row as the file stores it: bytes for texts, numbers for times."""
     try:
         return column.cast(_storage(column.type)).to_pylist()[0]
-    except Exception:
+    except _NO_VALUE:
         return f"a value that cannot be read, of type {column.type}"
 
 

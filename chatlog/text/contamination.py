@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from chatlog.text.neardup import distinct
 from chatlog.text.ngrams import Hashes, Index, kinds, stands_in, trimmed, words_of
 
 _LOAD: Final = 32
@@ -119,7 +120,7 @@ class _Sieve:
         hashes, owner = hashes[maybe], owner[maybe]
         place = np.minimum(np.searchsorted(self.grams, hashes), self.grams.size - 1)
         same = self.grams[place] == hashes
-        return _distinct(owner[same] * self.grams.size + place[same])
+        return distinct(owner[same] * self.grams.size + place[same])
 
     def shared(self, keys: Index) -> list[tuple[int, int, int]]:
         """Text, part, and how many of the part's distinct n-grams stand in the text."""
@@ -134,18 +135,11 @@ class _Sieve:
         return list(zip(owner.tolist(), part.tolist(), number.tolist(), strict=True))
 
 
-def _distinct(values: Index) -> Index:
-    """The values sorted, each once; np.unique hashes them, which is slower by far when there are millions."""
-    values = np.sort(values)
-    first: npt.NDArray[np.bool_] = np.diff(values, prepend=values[:1] - 1) != 0
-    return values[first]
-
-
 def _by_sieve(keys: list[Index], sieves: int) -> list[Index]:
     """The keys of each sieve over all pieces, distinct: pieces of one text overlap."""
     if len(keys) == sieves:
         return keys
-    return [_distinct(np.concatenate(keys[at::sieves])) if keys else np.empty(0, np.int64) for at in range(sieves)]
+    return [distinct(np.concatenate(keys[at::sieves])) if keys else np.empty(0, np.int64) for at in range(sieves)]
 
 
 def _counts(texts: Sequence[str]) -> tuple[Index, Index]:
@@ -174,7 +168,7 @@ def _rare(texts: Sequence[str], group: Index, width: int, common: int) -> tuple[
     hashes = np.concatenate([grams for grams, _ in pieces])
     owner = np.concatenate([owners for _, owners in pieces])
     grams, place = np.unique(hashes, return_inverse=True)
-    pairs = _distinct(place.astype(np.int64) * len(texts) + owner)
+    pairs = distinct(place.astype(np.int64) * len(texts) + owner)
     place, owner = np.divmod(pairs, len(texts))
     _, same, shared = np.unique(place * (int(group.max()) + 1) + group[owner], return_inverse=True, return_counts=True)
     shared = shared[same]

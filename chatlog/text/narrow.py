@@ -16,7 +16,7 @@ from chatlog.schema import KEY
 from chatlog.stage import ReadShard
 from chatlog.text.containment import Quotes
 from chatlog.text.neardup import Banded, Flags, Index, ShingleSets
-from chatlog.text.shingles import Hashes
+from chatlog.text.shingles import Hashes, once_a_row
 
 Bytes = npt.NDArray[np.uint8]
 Number = TypeVar("Number", bound=np.generic)
@@ -172,7 +172,7 @@ def read_sets(
                 quotes.add(found, lengths, at)
             found, lengths = found[np.repeat(mine, lengths)], lengths[mine]
             if not sides:
-                found, lengths = _one_side(found, lengths)
+                found, lengths = once_a_row(found & ~np.int32(1), lengths)
             rows.append(np.flatnonzero(mine) + at)
             values.add(found)
             counts.append(lengths)
@@ -206,14 +206,3 @@ class _Growing:
         """All values; the array is given away."""
         self._held.resize(self._size, refcheck=False)
         return self._held
-
-
-def _one_side(values: npt.NDArray[np.int32], counts: Index) -> tuple[npt.NDArray[np.int32], Index]:
-    """The sets without tags: a shingle that both sides have is there once."""
-    values = values & ~np.int32(1)
-    first = np.ones(values.size, dtype=bool)
-    first[1:] = values[1:] != values[:-1]
-    starts = np.cumsum(counts) - counts
-    first[starts[counts > 0]] = True
-    held = np.concatenate([[0], np.cumsum(first)])
-    return values[first], held[starts + counts] - held[starts]

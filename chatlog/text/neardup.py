@@ -165,14 +165,9 @@ def candidates(rows: Banded, threshold: float, neighbours: int) -> list[Index]:
             others.append(_packed(mine[near], mine[near + step], rows))
         if len(others) > 32:
             others = [distinct(np.concatenate(others))]
-    found: list[Index] = []
-    known = np.empty(0, dtype=np.int64)
-    for lists in (first, others):
-        packed = distinct(np.concatenate(lists)) if lists else known[:0]
-        packed = packed[~np.isin(packed, known, assume_unique=True)]
-        known = packed if not known.size else known
-        found.append(_likely(packed, rows, threshold))
-    return found
+    heads, rest = (distinct(np.concatenate([np.empty(0, np.int64), *lists])) for lists in (first, others))
+    rest = rest[~np.isin(rest, heads, assume_unique=True)]
+    return [_likely(packed, rows, threshold) for packed in (heads, rest)]
 
 
 def _packed(left: Index, right: Index, rows: Banded) -> Index:

@@ -177,12 +177,7 @@ def sampled_sets(
     starts = ends - counts
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         values[start:end].sort()  # many short sorts take a quarter of the time of one long sort
-    first = np.ones(values.size, dtype=bool)
-    first[1:] = values[1:] != values[:-1]
-    first[starts[counts > 0]] = True
-    held = np.concatenate([[0], np.cumsum(first)])
-    sizes = held[ends] - held[starts]
-    kept: Shingles = values[first].view(np.int32)
+    kept, sizes = once_a_row(values.view(np.int32), counts)
     levels = np.zeros(rows, dtype=np.int8)
     over = np.flatnonzero(sizes > limit)
     if over.size:
@@ -198,6 +193,16 @@ def sampled_sets(
             sizes[row], levels[row] = left, level
         kept = kept[keep]
     return kept, sizes, levels
+
+
+def once_a_row(values: Shingles, counts: Counts) -> tuple[Shingles, Counts]:
+    """The rows' sorted values, each once a row, and how many each row has then."""
+    starts = np.cumsum(counts) - counts
+    first = np.ones(values.size, dtype=bool)
+    first[1:] = values[1:] != values[:-1]
+    first[starts[counts > 0]] = True
+    held = np.concatenate([[0], np.cumsum(first)])
+    return values[first], held[starts + counts] - held[starts]
 
 
 def bound(level: int) -> int:

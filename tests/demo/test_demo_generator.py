@@ -3,82 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
-import time
-import tracemalloc
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
-from chatlog.demo.dice import Dice
-from chatlog.demo.generator import FORMATS, GenerationSummary, generate_logs
-from chatlog.demo.grammar import VOCABULARY, load_language
-from chatlog.demo.invented import iban, national_id
+from chatlog.demo.generator import FORMATS, generate_logs
 from chatlog.demo.planning import Mix
-from chatlog.errors import ConfigError
 from chatlog.text import checksums
+from tests.demo.generated import Logs, good, load
 
 ROWS = 6000
-
-
-@dataclass
-class Logs:
-    summary: GenerationSummary
-    truth: list[dict[str, Any]]
-    records: dict[str, list[Any]]  # decoded records by file name; None where decoding failed
-
-    def dialogue(self, row: dict[str, Any]) -> list[str | None]:
-        """The contents that a row of truth speaks of, system prompts left out."""
-        record = self.records[row["file"]][row["record"]]
-        if "state" in record or "states" in record:
-            states = record.get("states") or [record["state"]]
-            state = next(state for state in states if state["conv_id"] == row["conversation_id"])
-            return [content for _, content in state["messages"]]
-        if "messages" in record:
-            turns = [turn for turn in record["messages"] if turn["role"] not in ("system", "developer")]
-            assert record["chat_id"] == row["conversation_id"]
-            return [turn["content"] for turn in turns]
-        if "conversations" in record:
-            assert record["id"] == row["conversation_id"]
-            return [turn["value"] for turn in record["conversations"]]
-        assert record["conversation_hash"] == row["conversation_id"]
-        return [turn["content"] for turn in record["conversation"]]
-
-
-def decoded(raw: bytes) -> Any:
-    try:
-        return json.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        return None
-
-
-def read(path: Path) -> list[Any]:
-    if path.suffix == ".parquet":
-        return pq.read_table(path).to_pylist()
-    if path.name.startswith("sharegpt"):
-        return json.loads(path.read_text("utf-8"))
-    return [decoded(line) for line in path.read_bytes().split(b"\n") if line.strip()]
-
-
-def load(summary: GenerationSummary) -> Logs:
-    truth = [json.loads(line) for line in summary.truth.read_text("utf-8").splitlines()]
-    records = {path.name: read(path) for paths in summary.paths.values() for path in paths}
-    return Logs(summary, truth, records)
 
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Logs:
     out = tmp_path_factory.mktemp("generated") / "logs"
     return load(generate_logs(out, ROWS, seed=11, mix=Mix(broken=0.01)))
-
-
-def good(logs: Logs) -> list[dict[str, Any]]:
-    return [row for row in logs.truth if not row["broken"]]
 
 
 def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -164,33 +106,6 @@ def test_check_digits_hold(logs: Logs) -> None:
     assert all(checksums.base58check(text) for text in by_type["CRYPTO"] if not text.startswith("0x"))
 
 
-NATIONAL_CHECKS = {
-    "en": checksums.us_ssn,
-    "es": checksums.dni,
-    "fr": checksums.nir,
-    "hi": checksums.aadhaar,
-    "it": checksums.codice_fiscale,
-    "ko": checksums.resident_registration,
-    "pt": checksums.cpf,
-    "tr": checksums.tckn,
-    "zh": checksums.resident_identity,
-}
-
-
-@pytest.mark.parametrize("code", sorted(NATIONAL_CHECKS))
-def test_national_identifiers_hold(code: str) -> None:
-    dice, language = Dice(1), load_language(VOCABULARY / f"{code}.toml")
-    made = {national_id(dice, language) for _ in range(300)}
-    assert len(made) > 290
-    assert all(map(NATIONAL_CHECKS[code], made))
-
-
-@pytest.mark.parametrize("path", sorted(VOCABULARY.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_account_number_of_a_language_is_an_iban(path: Path) -> None:
-    dice, language = Dice(2), load_language(path)
-    assert all(checksums.iban(iban(dice, language)) for _ in range(100))
-
-
 def test_twelve_languages_and_more(logs: Logs) -> None:
     counts = Counter(row["language"] for row in good(logs))
     assert len(counts) >= 12 and min(counts.values()) > 20
@@ -271,51 +186,3 @@ def test_turns_and_lengths_vary(logs: Logs) -> None:
     assert set(range(1, 8)) <= set(turns)
     lengths = sorted(len(text or "") for one in finals for text in one[1::2])
     assert lengths[len(lengths) // 20] * 8 < lengths[-len(lengths) // 20]
-
-
-def test_shares_can_be_turned_off(tmp_path: Path) -> None:
-    none = Mix(duplicates=0, templated=0, pii=0, broken=0, battles=0, regenerated=0, failed=0)
-    logs = load(generate_logs(tmp_path / "none", 1500, seed=3, mix=none))
-    rows = good(logs)
-    assert len(rows) == len(logs.truth) == 1500
-    assert {row["kind"] for row in rows} == {None, "snapshot"}
-    assert not any(row["pii"] for row in rows)
-    assert {row["template"] for row in rows} == {None}
-
-
-def test_shares_can_be_turned_up(tmp_path: Path) -> None:
-    many = load(generate_logs(tmp_path / "many", 1500, seed=3, mix=Mix(duplicates=0.6, pii=1, broken=0.2)))
-    kinds = Counter(row["kind"] for row in good(many))
-    assert kinds["exact"] + kinds["near"] > kinds[None]
-    assert many.summary.broken > 150
-    assert all(row["pii"] for row in good(many) if row["kind"] is None and row["file"].startswith("sharegpt"))
-
-
-def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="expected some of"):
-        generate_logs(tmp_path / "x", 10, seed=1, formats=["csv"])
-    with pytest.raises(ConfigError, match="expected 1 or more"):
-        generate_logs(tmp_path / "x", 0, seed=1)
-    with pytest.raises(ConfigError, match="share from 0 to 1"):
-        Mix(pii=2)
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "keep.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="not an empty folder"):
-        generate_logs(tmp_path / "full", 10, seed=1)
-    assert not (tmp_path / "x").exists()
-
-
-def test_generation_is_quick(tmp_path: Path) -> None:
-    started = time.process_time()
-    generate_logs(tmp_path / "logs", 5000, seed=2, formats=["fastchat"])
-    assert time.process_time() - started < 5  # a tenth of that here; a slow machine may be in between
-
-
-def test_memory_does_not_grow_with_the_number(tmp_path: Path) -> None:
-    peaks = []
-    for count in (3000, 12000):
-        tracemalloc.start()
-        generate_logs(tmp_path / str(count), count, seed=4, formats=["fastchat"])
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] < 1.25 * peaks[0]

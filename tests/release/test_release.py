@@ -117,6 +117,8 @@ def test_the_card_tells_the_run_s_numbers(curated: Path) -> None:
     assert f"| **released** | **{told['released']:,}** |" in card
     assert f"| told by the logs | {told['records']:,} |" in card
     assert card.startswith("---\n") and card.count("\n---\n") >= 1
+    # An entity inside of a code span is shown as it stands.
+    assert "| `flagged_categories` | `list<element: string>` |" in card
 
 
 @pytest.mark.parametrize(
