@@ -82,3 +82,9 @@ def test_templated_prompts_are_one_prompt_cluster() -> None:
     assert {item["prompt_cluster_id"] for item in found} == {0}
     alone = dedup([row(template + f" {name}", text(2)) for name in ("Ann", "Bob")], prompt_threshold=1)
     assert [item["prompt_cluster_size"] for item in alone] == [1, 1]
+
+
+def test_the_same_words_by_other_speakers_are_no_beginning() -> None:
+    a, b, c = (text(seed) for seed in range(3))
+    swapped = {"messages": [{"role": "assistant", "content": a}, {"role": "user", "content": b}]}
+    assert kinds(dedup([swapped, row(a, b, c)])) == [(None, None), (None, None)]

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from chatlog.models import semdedup
 from chatlog.models.embedders import DIMENSIONS, EMBEDDING
@@ -58,3 +59,10 @@ def test_a_giant_group_of_like_vectors_does_not_recurse_for_ever(monkeypatch: An
     equal = np.repeat(vectors[:1], 5000, axis=0)
     of, _ = semantic_duplicates(equal, 0.95, 0)
     assert of.tolist() == [-1] + [0] * 4999
+
+
+def test_a_duplicate_of_a_duplicate_alone_is_kept() -> None:
+    turned = [np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) for angle in (0, 0.25, 0.5)]
+    of, cosine = semantic_duplicates(np.array(turned), 0.95, 0)
+    assert of.tolist() == [-1, 0, -1]
+    assert cosine[1] == pytest.approx(np.cos(0.25), abs=1e-6)
