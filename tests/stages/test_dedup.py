@@ -192,3 +192,14 @@ def test_the_s_curve_tells_how_often_bands_meet() -> None:
         bands = mixed(rows.reshape(2, 32, 4))
         meets += bool((bands[0] == bands[1]).any())
     assert meets / 200 == pytest.approx(config.found_with(0.5), abs=0.08)
+
+
+@pytest.mark.eval
+def test_word_shingles_find_fewer_edited_copies_of_the_labelled_set() -> None:
+    # Why characters are the default; docs/dedup.md tells the figure.
+    path = EVAL / "dedup" / "clusters.jsonl.gz"
+    if not path.exists():
+        pytest.skip("the labelled sets are not here")
+    metrics = evaluate(path, FingerprintConfig(unit="words")).metrics
+    assert metrics["precision"] >= 0.99
+    assert metrics["f1"] == pytest.approx(0.80, abs=0.01)
