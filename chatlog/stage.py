@@ -62,6 +62,8 @@ class Stage:
         reads: the columns that it needs, with their types.
         writes: the columns that it adds or replaces, all nullable; never depends on the config.
         open: called once a worker with the config; imports and loads weights, yields the batch function.
+        optional: columns that it is given where a stage before it writes them.
+        keyed: whether `open` takes the run's secret key as a second argument.
         gpus: GPUs that one worker holds.
         check: called at plan time with the config; raises ConfigError or MissingExtra, loads nothing.
         checkpoint_rows: a shard is kept in pieces of so many rows while it is in work, so that
@@ -73,7 +75,9 @@ class Stage:
     config: type[Config]
     reads: pa.Schema
     writes: pa.Schema
-    open: Callable[[Any], AbstractContextManager[BatchFn]]
+    open: Callable[..., AbstractContextManager[BatchFn]]
+    optional: pa.Schema = pa.schema([])  # noqa: RUF009 - a schema is immutable
+    keyed: bool = False
     gpus: float = 0
     check: Callable[[Any], None] = ready
     checkpoint_rows: int | None = None

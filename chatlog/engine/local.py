@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from chatlog.engine.ingest import run_ingest_unit
@@ -67,7 +68,7 @@ def perform(unit: Unit, extra: Mapping[str, Any], opened: Opened) -> dict[str, A
 
     stage = next(stage for stage in STAGES if stage.name == unit.stage)
     assert isinstance(stage, Stage)
-    return run_unit(unit, stage, opened.function(stage, unit.config))
+    return run_unit(unit, stage, opened.function(stage, unit.config, Path(unit.root)))
 
 
 _opened: Opened | None = None

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlog.engine.store import Run, dump_json, read_columns, write_atomically, write_bytes, write_table
+from chatlog.engine.userkey import user_key
 from chatlog.errors import ChatlogError, ContractError
 from chatlog.schema import KEY, with_key
 from chatlog.stage import BatchFn, Stage
@@ -50,7 +51,7 @@ def run_unit(unit: Unit, stage: Stage, function: BatchFn) -> dict[str, Any]:
     table = read_columns(run, unit.shard, unit.inputs)
     picked = picked_rows(table, unit.where)
     given = table if picked is None else table.take(picked)
-    given = given.select(stage.reads.names)
+    given = given.select([*stage.reads.names, *(name for name in stage.optional.names if name in unit.inputs)])
     pieces = _Pieces(run.root / stage.name / f"part-{unit.shard:05d}.work", unit.fingerprint)
     size = stage.checkpoint_rows or SLICE_ROWS
     done: list[pa.Table] = []
@@ -206,14 +207,15 @@ class Opened:
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self._functions: dict[tuple[str, str], BatchFn] = {}
+        self._functions: dict[tuple[str, str, str], BatchFn] = {}
 
-    def function(self, stage: Stage, config: Mapping[str, Any]) -> BatchFn:
-        """The stage's batch function under this config, opened on first use."""
+    def function(self, stage: Stage, config: Mapping[str, Any], root: Path) -> BatchFn:
+        """The stage's batch function under this config and the key of the run at `root`, opened on first use."""
         settings = stage.config.model_validate(config)
-        identity = (stage.name, settings.model_dump_json())
+        identity = (stage.name, settings.model_dump_json(), str(root) if stage.keyed else "")
         if identity not in self._functions:
-            self._functions[identity] = self._stack.enter_context(stage.open(settings))
+            given = (settings, user_key(Run(root)).secret) if stage.keyed else (settings,)
+            self._functions[identity] = self._stack.enter_context(stage.open(*given))
         return self._functions[identity]
 
     def close(self) -> None:

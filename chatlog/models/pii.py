@@ -7,7 +7,7 @@ from typing import Final
 
 import regex
 
-from chatlog.models.ner import PersonRecognizer
+from chatlog.models.ner import Entity, SpacyNames
 from chatlog.text.detect import find_patterns, placeholders, touches
 from chatlog.text.pii_address import find_addresses
 from chatlog.text.pii_gazetteer import find_listed_names, is_family, is_given
@@ -15,9 +15,6 @@ from chatlog.text.pii_names import find_names, trim_name
 from chatlog.text.pii_span import Span, resolve
 from chatlog.text.view import view
 from chatlog.text.windows import windows
-
-Bounds = tuple[int, int, float]
-"""Start and end in a sentence, and the score."""
 
 _MODEL_SCORE: Final = 0.75
 """The model's spans lose to cues and titles, whose ends are surer."""
@@ -31,12 +28,16 @@ class PiiDetector:
 
     Args:
         names_model: a name for `weights.locate`, or empty for cues and patterns alone.
+        surrogates: whether surrogates may stand in the texts, which are left alone then.
+        contextual: types of CONTEXTUAL that the model is asked for too.
     """
 
-    def __init__(self, names_model: str) -> None:
-        self._persons = PersonRecognizer(names_model) if names_model else None
+    def __init__(self, names_model: str, surrogates: bool = False, contextual: Sequence[str] = ()) -> None:
+        self._surrogates = surrogates
+        self._wide = bool(contextual)
+        self._model = SpacyNames(names_model, ("PERSON", *contextual)) if names_model else None
 
-    def detect(self, texts: Sequence[str], known: dict[str, list[Bounds]] | None = None) -> list[list[Span]]:
+    def detect(self, texts: Sequence[str], known: dict[str, list[Entity]] | None = None) -> list[list[Span]]:
         """For each text the spans found in it, without overlaps, by position.
 
         `known` remembers what the names model said of a sentence, from one call to the next; without
@@ -45,36 +46,32 @@ class PiiDetector:
         found = []
         for text in texts:
             plain = view(text)
-            spans = find_patterns(text, plain)
-            holes = placeholders(text)
+            holes = placeholders(text, self._surrogates)
+            spans = find_patterns(text, plain, holes)
             for span in (*find_names(plain.text), *find_listed_names(plain.text), *find_addresses(plain.text)):
                 start, end = plain.start(span.start), plain.end(span.end)
                 if not touches(holes, start, end):
                     spans.append(Span(start, end, span.type, span.score, span.recognizer))
             found.append(spans)
-        if self._persons is not None:
-            self._add_persons(self._persons, texts, found, {} if known is None else known)
+        if self._model is not None:
+            self._add_names(self._model, texts, found, {} if known is None else known)
         return [resolve(spans) for spans in found]
 
-    def _add_persons(
-        self,
-        model: PersonRecognizer,
-        texts: Sequence[str],
-        found: list[list[Span]],
-        known: dict[str, list[Bounds]],
+    def _add_names(
+        self, model: SpacyNames, texts: Sequence[str], found: list[list[Span]], known: dict[str, list[Entity]]
     ) -> None:
-        pieces = [list(windows(text)) for text in texts]
+        pieces = [list(windows(text, spans, self._wide)) for text, spans in zip(texts, found, strict=True)]
         fresh = list(dict.fromkeys(piece for each in pieces for _, piece in each if piece not in known))
-        for piece, persons in zip(fresh, model.persons(fresh), strict=True):
-            trimmed = ((_trim(piece, start, end), score) for start, end, score in persons)
-            known[piece] = [(*bounds, score) for bounds, score in trimmed if bounds is not None]
+        for piece, entities in zip(fresh, model.entities(fresh), strict=True):
+            known[piece] = [entity for told in entities if (entity := _trimmed(piece, told)) is not None]
         for text, each, spans in zip(texts, pieces, found, strict=True):
-            holes = placeholders(text)
+            holes = placeholders(text, self._surrogates)
             for offset, piece in each:
-                for start, end, score in known[piece]:
+                for start, end, type_, score in known[piece]:
                     at = (offset + start, offset + end)
-                    if not touches(holes, *at) and not _common(text, text[at[0] : at[1]]):
-                        spans.append(Span(*at, "PERSON", min(score, _MODEL_SCORE), "spacy"))
+                    if touches(holes, *at) or (type_ == "PERSON" and _common(text, text[at[0] : at[1]])):
+                        continue
+                    spans.append(Span(*at, type_, min(score, _MODEL_SCORE), "spacy"))
 
 
 def _common(text: str, name: str) -> bool:
@@ -88,9 +85,12 @@ def _common(text: str, name: str) -> bool:
     return all(regex.search(rf"(?<!\w){regex.escape(word)}(?!\w)", text) is not None for word in words)
 
 
-def _trim(piece: str, start: int, end: int) -> tuple[int, int] | None:
-    """The name inside what the model marked, or None where that is no name."""
-    value = piece[start:end]
+def _trimmed(piece: str, found: Entity) -> Entity | None:
+    """What the model marked, without what is no part of it; None where that is no name."""
+    if found.type != "PERSON":
+        return found
+    value = piece[found.start : found.end]
     if _NEVER.search(value) or not _NAME_LIKE.search(value):
         return None
-    return trim_name(piece, start, end)
+    bounds = trim_name(piece, found.start, found.end)
+    return None if bounds is None else Entity(*bounds, "PERSON", found.score)

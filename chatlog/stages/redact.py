@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import importlib.util
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from pathlib import Path
+from typing import Any, Final, Self
 
 import pyarrow as pa
 from pydantic import Field
 
-from chatlog.errors import MissingExtra
-from chatlog.models.pii import Bounds, PiiDetector
+from chatlog.errors import ConfigError, MissingExtra
+from chatlog.models.pii import PiiDetector
+from chatlog.models.redaction import Conversation, Policy, Redactor, Turn
 from chatlog.models.weights import check_name
 from chatlog.schema import MESSAGES, PII_SPAN
+from chatlog.settings import valid
 from chatlog.stage import BatchFn, Config, Stage
-from chatlog.text.detect import placeholders, touches
-from chatlog.text.mentions import find_mentions
-from chatlog.text.pii_span import Span, join_names, resolve
-from chatlog.text.placeholders import Numbering
+from chatlog.text.actions import Action
+from chatlog.text.pii_span import CONTEXTUAL, LABELS
+from chatlog.text.public import folded
 from chatlog.text.rewrite import Rewrite
 
-Action = Literal["replace", "keep"]
-"""`replace` puts a placeholder in; `keep` leaves the text and only records the span, without a placeholder."""
+PUBLIC_NAMES: Final = "public_names"
+"""The column of `fame`: keys of the names in a conversation that many users wrote."""
 
 SYSTEM: Final = -1
 """The message index of a span in the system prompt."""
 
-_ROUNDS: Final = 16
-"""Rounds of detection; texts settle in two or three, so this only bounds a hostile one."""
-
 
 class RedactConfig(Config):
     """Settings of `redact`: what happens to each type, and how sure a find must be."""
+
+    policy: str = ""
+    """A TOML file of these settings, relative to the pipeline's file; those of the pipeline itself win."""
 
     names_model: str = "en_core_web_sm"
     """The model that finds person names: a carried name or a spaCy folder; empty for cues and patterns alone."""
@@ -95,6 +97,55 @@ class RedactConfig(Config):
     secret: Action = "replace"
     """Keys, tokens, passwords."""
 
+    organization: Action = "keep"
+    """Companies and institutions; looked for by the names model alone, in English."""
+
+    location: Action = "keep"
+    """Cities, countries and other places; looked for by the names model alone, in English."""
+
+    nrp: Action = "keep"
+    """Nationalities, religious and political groups; looked for by the names model alone, in English."""
+
+    date_time: Action = "keep"
+    """Dates; looked for by the names model alone, in English."""
+
+    allow: tuple[str, ...] = ()
+    """Names that stay wherever they stand, whatever their case and accents."""
+
+    known_figures: bool = True
+    """Whether public and fictional figures that everybody knows stay (chatlog/text/public_figures.txt)."""
+
+    public_names: bool = True
+    """Whether names that many unrelated users wrote stay, where the stage `fame` has told them."""
+
+    def located(self, base: Path) -> Self:
+        """With the policy file's settings where the pipeline has none of its own.
+
+        Raises:
+            ConfigError: the file is not TOML, or holds what is no setting.
+        """
+        if not self.policy:
+            return self
+        path = (base / Path(self.policy).expanduser()).resolve()
+        own = {name: getattr(self, name) for name in self.model_fields_set} | {"policy": str(path)}
+        if not path.is_file():  # `check` tells; a run is read without the files that it was made from
+            return self.model_copy(update={"policy": str(path)})
+        try:
+            told = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"cannot read the policy {path}: {error}") from error
+        if "policy" in told:
+            raise ConfigError(f"{path}: a policy cannot name another policy")
+        return valid(type(self), told | own, str(path))
+
+    def identity(self) -> dict[str, Any]:
+        """The policy file counts by its settings, not by its place."""
+        return {name: value for name, value in super().identity().items() if name != "policy"}
+
+    def actions(self) -> dict[str, Action]:
+        """What happens to each type of LABELS."""
+        return {type_: getattr(self, type_.lower()) for type_ in LABELS}
+
 
 _READS: Final = pa.schema([pa.field("messages", MESSAGES), pa.field("system", pa.string())])
 _WRITES: Final = pa.schema(
@@ -107,102 +158,42 @@ _WRITES: Final = pa.schema(
 )
 
 
-@dataclass
-class _Conversation:
-    """The texts of one row under redaction, and which message each is."""
-
-    rewrites: list[Rewrite]
-    messages: list[int]
-    numbering: Numbering
-    changed: bool = False
-
-
-class Redactor:
-    """Redacts conversations; one instance a worker.
-
-    Args:
-        config: the stage's settings.
-        detector: the recognisers.
-    """
-
-    def __init__(self, config: RedactConfig, detector: PiiDetector) -> None:
-        self._config = config
-        self._detector = detector
-        self._replaced = {name.upper() for name in type(config).model_fields if getattr(config, name) == "replace"}
-
-    def redact(self, conversations: Sequence[_Conversation]) -> None:
-        """Redacts in place until detection finds nothing more, which is what makes redaction idempotent."""
-        active = list(conversations)
-        found: dict[str, list[Span]] = {}
-        persons: dict[str, list[Bounds]] = {}
-        for _ in range(_ROUNDS):
-            texts = dict.fromkeys(rewrite.text for c in active for rewrite in c.rewrites)
-            fresh = [text for text in texts if text not in found]
-            found.update(zip(fresh, self._detector.detect(fresh, persons), strict=True))
-            active = [c for c in active if self._apply(c, [found[r.text] for r in c.rewrites])]
-            if not active:
-                break
-
-    def _apply(self, conversation: _Conversation, found: list[list[Span]]) -> bool:
-        texts = [rewrite.text for rewrite in conversation.rewrites]
-        wanted = [[span for span in spans if span.score >= self._config.min_score] for spans in found]
-        if "PERSON" in self._replaced:
-            names = {
-                text[span.start : span.end]
-                for text, spans in zip(texts, wanted, strict=True)
-                for span in spans
-                if span.type == "PERSON"
-            }
-            if names:
-                for text, spans, mentions in zip(texts, wanted, find_mentions(texts, sorted(names)), strict=True):
-                    holes = placeholders(text)
-                    spans += [span for span in mentions if not touches(holes, span.start, span.end)]
-        changed = False
-        for rewrite, spans in zip(conversation.rewrites, wanted, strict=True):
-            if spans:
-                changed |= rewrite.replace(
-                    join_names(rewrite.text, resolve(spans)),
-                    lambda span, value: (
-                        conversation.numbering.placeholder(span.type, value) if span.type in self._replaced else None
-                    ),
-                )
-        conversation.changed |= changed
-        return changed
-
-
-def _open_rows(table: pa.Table) -> tuple[list[Any], list[str | None], list[_Conversation]]:
+def _open_rows(
+    table: pa.Table, redactor: Redactor, config: RedactConfig
+) -> tuple[list[Any], list[Any], list[Conversation]]:
     messages = table.column("messages").to_pylist()
     systems = table.column("system").to_pylist()
+    known = PUBLIC_NAMES in table.column_names and config.public_names
+    public = table.column(PUBLIC_NAMES).to_pylist() if known else [None] * table.num_rows
     conversations = []
-    for turns, system in zip(messages, systems, strict=True):
-        texts = [
-            (SYSTEM, system),
-            *((i, turn["content"] if turn else None) for i, turn in enumerate(turns or ())),
+    for turns, system, names in zip(messages, systems, public, strict=True):
+        listed = [Turn(SYSTEM, "system", Rewrite(system))] if system else []
+        listed += [
+            Turn(place, turn["role"] or "", Rewrite(turn["content"] or ""), turn["name"])
+            for place, turn in enumerate(turns or ())
+            if turn and (turn["content"] or turn["name"])
         ]
-        present = [(index, text) for index, text in texts if text]
-        conversations.append(
-            _Conversation(
-                [Rewrite(text) for _, text in present],
-                [index for index, _ in present],
-                Numbering(text for _, text in present),
-            )
-        )
+        conversations.append(redactor.open(listed, names or ()))
     return messages, systems, conversations
 
 
-def _close_rows(messages: list[Any], systems: list[str | None], conversations: Sequence[_Conversation]) -> pa.Table:
+def _close_rows(messages: list[Any], systems: list[Any], conversations: Sequence[Conversation]) -> pa.Table:
     pii = []
     for row, conversation in enumerate(conversations):
         spans = []
-        for index, rewrite in zip(conversation.messages, conversation.rewrites, strict=True):
-            if index == SYSTEM:
-                systems[row] = rewrite.text
+        for turn in conversation.turns:
+            if turn.place == SYSTEM:
+                systems[row] = turn.text
             else:
-                messages[row][index]["content"] = rewrite.text
+                message = messages[row][turn.place]
+                message["name"] = turn.speaker
+                if message["content"]:
+                    message["content"] = turn.text
+            rewrite = turn.rewrite
             ordered = sorted(zip(rewrite.spans, rewrite.placeholders, strict=True), key=lambda pair: pair[0].start)
             spans += [
                 {
-                    "message": index,
+                    "message": turn.place,
                     "start": span.start,
                     "end": span.end,
                     "type": span.type,
@@ -225,12 +216,21 @@ def _close_rows(messages: list[Any], systems: list[str | None], conversations: S
 
 
 @contextmanager
-def open_redact(config: RedactConfig) -> Iterator[BatchFn]:
-    """Yields the batch function; loads the names model once."""
-    redactor = Redactor(config, PiiDetector(config.names_model))
+def open_redact(config: RedactConfig, secret: bytes = b"") -> Iterator[BatchFn]:
+    """Yields the batch function; loads the names model once.
+
+    Raises:
+        ConfigError: a type is to be hashed and there is no key.
+    """
+    actions = config.actions()
+    if "hash" in actions.values() and not secret:
+        raise ConfigError("redact hashes a type, which needs the run's key; give CHATLOG_USER_KEY")
+    policy = Policy(actions, config.min_score, frozenset(map(folded, config.allow)), config.known_figures, secret)
+    wanted = tuple(type_ for type_ in CONTEXTUAL if actions[type_] != "keep")
+    redactor = Redactor(policy, PiiDetector(config.names_model, policy.surrogates, wanted))
 
     def batch(table: pa.Table) -> pa.Table:
-        messages, systems, conversations = _open_rows(table)
+        messages, systems, conversations = _open_rows(table, redactor, config)
         redactor.redact(conversations)
         return _close_rows(messages, systems, conversations)
 
@@ -241,10 +241,15 @@ def check_redact(config: RedactConfig) -> None:
     """Nothing, when the names model and what runs it are installed.
 
     Raises:
-        ConfigError: the model's name leads nowhere.
+        ConfigError: the model's name leads nowhere, or there is no such policy file.
         MissingExtra: Presidio, spaCy or the model's package is absent.
     """
+    if config.policy and not Path(config.policy).is_file():
+        raise ConfigError(f"redact: there is no policy file {config.policy}")
+    acted = [type_.lower() for type_ in CONTEXTUAL if config.actions()[type_] != "keep"]
     if not config.names_model:
+        if acted:
+            raise ConfigError(f"redact: {', '.join(acted)} can be found by a names_model alone, and there is none")
         return
     for package in ("presidio_analyzer", "spacy"):
         if importlib.util.find_spec(package) is None:
@@ -254,10 +259,12 @@ def check_redact(config: RedactConfig) -> None:
 
 REDACT: Final = Stage(
     name="redact",
-    version=1,
+    version=2,
     config=RedactConfig,
     reads=_READS,
     writes=_WRITES,
+    optional=pa.schema([pa.field(PUBLIC_NAMES, pa.list_(pa.int64()))]),
     open=open_redact,
+    keyed=True,
     check=check_redact,
 )

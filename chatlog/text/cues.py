@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -35,6 +36,20 @@ _NO_LITERAL: Final = regex.compile(
 )
 
 
+_CHOICE: Final = regex.compile(r"(?P<lead>[\p{L} ]+ )\(\?:(?P<choice>[^()]+)\)(?P<rest>.*)")
+"""A line that begins with words and then one of several: `my (?:kid|son)`."""
+
+
+def _expanded(line: str) -> Iterator[str]:
+    """The line, or each of its alternatives where words and one choice make it."""
+    match = _CHOICE.fullmatch(line)
+    if match is None or match["rest"][:1] in ("?", "*"):
+        yield line
+        return
+    for choice in match["choice"].split("|"):
+        yield match["lead"] + choice
+
+
 def stems(section: str) -> tuple[str, ...]:
     """Literals in lower case of which a text must hold one for the section to match in it; empty when unsure.
 
@@ -42,9 +57,12 @@ def stems(section: str) -> tuple[str, ...]:
     """
     found = set()
     for line in _sections()[section]:
-        literals = _NO_LITERAL.sub(" ", line).lower().split()
-        if not literals:
-            return ()
-        found.add(max(literals, key=len))
+        for text in _expanded(line):
+            # What is no literal is cut out; a space is one, whatever white space stands for it in a text.
+            literals = [piece.strip() for piece in _NO_LITERAL.sub("\0", text).lower().split("\0")]
+            longest = max(literals, key=len)
+            if not longest:
+                return ()
+            found.add(longest)
     # A stem that holds a shorter one says nothing more.
     return tuple(sorted(stem for stem in found if not any(o != stem and o in stem for o in found)))

@@ -119,6 +119,7 @@ _LABELLED: Final = regex.compile(
 )
 _NUMBERS: Final = regex.compile(r"\d+|s/n")
 _DIGIT: Final = regex.compile(r"\d")
+_LETTERS: Final = regex.compile(r"[\p{L}\p{M}/º]+")
 _STREET_WORD: Final = regex.compile(
     rf"""(?<!\p{{L}})(?:{_TYPES}|{cues("street_prefix")}|{_SECOND}|apt|suite|unit|box|fpo|apo|dpo|corner)(?!\p{{L}})
     |(?:{_COMPOUND})(?!\p{{L}})|(?-i:Via|Vía|Corso|Largo|Camino|Place|Route|Passage)(?!\p{{L}})""",
@@ -212,13 +213,31 @@ def _by_line(text: str, span: Span) -> Iterator[Span]:
             yield Span(start, end, span.type, span.score, span.recognizer)
 
 
+_STARTS: Final = tuple(
+    sorted({stem.split()[0] for name in ("street_type", "street_prefix", "street_second") for stem in stems(name)})
+)
+_WHOLE: Final = frozenset(_STARTS) | frozenset(
+    "apt suite unit box fpo apo dpo corner via vía corso largo camino place route passage street boulevard".split()
+)
+_BEGINNINGS: Final = ("av", "pz", "pl", "cad", "sok", "str", *(stem for stem in _STARTS if len(stem) > 3))
+_ENDS: Final = (*stems("street_compound"), "c/")
+
+
+def _may_hold_street(stretch: str) -> bool:
+    """Whether a word of the stretch could be a street's: a look at whole words, much cheaper than the pattern."""
+    return any(
+        word in _WHOLE or word.endswith(_ENDS) or word.startswith(_BEGINNINGS)
+        for word in _LETTERS.findall(stretch.lower())
+    )
+
+
 def _found(text: str) -> Iterator[tuple[tuple[int, int], float, str]]:
     if not text.isascii():
         for match in _CORE_HAN.finditer(text):
             yield match.span(), 0.78, "street"
     stretches = list(_stretches(text))
     for low, high in stretches:
-        if _STREET_WORD.search(text, low, high) is None:
+        if not _may_hold_street(text[low:high]) or _STREET_WORD.search(text, low, high) is None:
             continue
         for match in _CORE.finditer(text, low, high):
             if "corner of" not in match[0] or _DIGIT.search(match[0]):

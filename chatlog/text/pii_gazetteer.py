@@ -31,6 +31,15 @@ AMBIGUOUS: Final = _words("ambiguous_names.txt")
 NOT_NAMES: Final = _words("not_names.txt")
 """Words that are part of no name, though they are written with a capital."""
 
+COMMON: Final = _words("common_words.txt")
+"""Words that are capitalised in headings, and places, peoples and products: no person's name by themselves."""
+
+_COMMON_ENDING: Final = regex.compile(
+    r"\p{L}{2,}(?:[st]ions?|ments?|ness(?:es)?|it(?:y|ies)|isms?|olog(?:y|ies|ical)|icall?y?|[ai]ble|ives?|ous|ful|less|ships?"
+    r"|wares?|i[sz](?:e[ds]?|ing|ation)|ated?|ating|ics|graph(?:y|ic)|ings|[^aeiou]ing|ually|ively)"
+)
+"""Endings that few names have."""
+
 _FAMILY_ENDING: Final = regex.compile(
     r"\p{L}{2,}(?:sson|sen|qvist|quist|ström|strøm|berg|burg|mann|stein|feld|bauer|meier|meyer|hofer|inger|ović|ević|ić|ovic|evic|enko|chuk|czyk|"
     r"wski|wska|cki|cka|ński|ska|wicz|ová|ova|eva|ov|ev|yan|ian|idze|adze|shvili|opoulos|akis|idis|oğlu|oglu|escu|eanu|dóttir|"
@@ -73,6 +82,11 @@ def is_family(word: str) -> bool:
     return (
         word in FAMILY or any(part in FAMILY for part in word.split("-")) or _FAMILY_ENDING.fullmatch(word) is not None
     )
+
+
+def is_common(word: str) -> bool:
+    """Whether a lower-case word is an ordinary one by the list or by its ending, or one with a hyphen of such words."""
+    return word in COMMON or _COMMON_ENDING.fullmatch(word) is not None
 
 
 def is_given(word: str) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 import regex
 
 from chatlog.text.cues import cues, stems
+from chatlog.text.literals import Literals, matches
 from chatlog.text.pii_gazetteer import FAMILY, NOT_NAMES, is_family, is_given
 from chatlog.text.pii_span import Span
 
@@ -84,7 +86,7 @@ _VERBS: Final = (
 PATTERNS: Final = (
     ("name_cue", _CUED, 0.84, stems("name")),
     ("name_title", _TITLED, 0.8, stems("title")),
-    ("name_label", _LABELLED, 0.82, (":", "=", "：")),
+    ("name_label", _LABELLED, 0.82, stems("name_label")),
     ("name_cue", _LOWERCASE, 0.7, ("name", "mr. ", "mrs. ", "ms. ", "dr. ", "prof. ")),
     ("name_verb", _SPOKEN, 0.7, _VERBS),
 )
@@ -95,6 +97,11 @@ _TITLES: Final = frozenset(_TITLE_WORDS.split("|"))
 _CAMEL: Final = regex.compile(r"(?<!\b(?:Mc|Mac|De|Di|La|Le|Van|Fitz|O|D))\p{Ll}\p{Lu}\p{Ll}|\p{Lu}{2}\p{Ll}{3}|_")
 """A name of a program's thing (TextBox, SQLAlchemy), not of a person."""
 _STRIP: Final = ".,;:'’\"()"
+
+
+def is_code_name(word: str) -> bool:
+    """Whether a word is written as programs name things."""
+    return _CAMEL.search(word) is not None
 
 
 def trim_name(text: str, start: int, end: int) -> tuple[int, int] | None:
@@ -145,13 +152,34 @@ def _announced(text: str, start: int, end: int) -> bool:
     )
 
 
+@cache
+def _literals() -> Literals:
+    return Literals([words for _, _, _, words in PATTERNS])
+
+
+_ONESELF: Final = regex.compile(
+    r"(?i)(?:\b(?:my (?:full |first |last |real )?name(?: is|['’]s)|i am called|call me|me llamo"
+    r"|mi nombre es|je m['’]appelle|mon nom est|ich hei(?:ß|ss)e|mein name ist|mi chiamo|il mio nome è"
+    r"|me chamo|meu nome é|ik heet|mijn naam is|jag heter|mitt namn är|nazywam się|mam na imię|benim adım|adım"
+    r"|nama saya(?: adalah)?|tên tôi là|меня зовут|мо[её] имя|мене звати|με λένε|اسمي|نام من|मेरा नाम|ผมชื่อ|ฉันชื่อ|שמי)"
+    r"|我(?:的名字)?叫|我的名字是|私の名前は|제 ?이름은)[\s:,]{0,3}\Z"
+)
+_ONESELF_REACH: Final = 40
+
+
+def announces_oneself(text: str, start: int) -> bool:
+    """Whether what stands before `start` says that the speaker's own name follows."""
+    return _ONESELF.search(text[max(0, start - _ONESELF_REACH) : start]) is not None
+
+
 def find_names(text: str) -> Iterator[Span]:
     """The names in `text` that a cue, a title, a label or a verb of speech announces."""
     low = text.lower()
-    for recognizer, pattern, score, words in PATTERNS:
-        if words and not any(word in low for word in words):
-            continue
-        for match in pattern.finditer(text):
+    hits = _literals().hits(low)
+    for number, (recognizer, pattern, score, _) in enumerate(PATTERNS):
+        # The lower case of some letters is longer than they are; then places do not tell.
+        found = matches(pattern, text, number, hits) if len(low) == len(text) else pattern.finditer(text)
+        for match in found:
             bounds = trim_name(text, *match.span("v"))
             if bounds is not None and (recognizer != "name_label" or _announced(text, *bounds)):
                 yield Span(*bounds, "PERSON", score, recognizer)

@@ -26,8 +26,15 @@ LABELS: Final = {
     "DRIVER_LICENSE": "LICENSE",
     "RECORD_ID": "RECORD",
     "SECRET": "SECRET",
+    "ORGANIZATION": "ORGANIZATION",
+    "LOCATION": "LOCATION",
+    "NRP": "NATIONALITY",
+    "DATE_TIME": "DATE",
 }
 """Types, named as Presidio names them where it has the type, and the label of each one's placeholders."""
+
+CONTEXTUAL: Final = ("ORGANIZATION", "LOCATION", "NRP", "DATE_TIME")
+"""Types that are personal in some contexts only: nothing looks for them unless a policy acts on them."""
 
 
 _DIVISIBLE: Final = frozenset(["PERSON", "STREET_ADDRESS"])

@@ -8,75 +8,111 @@ from typing import Final
 import regex
 
 from chatlog.text.checksums import digits
+from chatlog.text.name_forms import Part, parts, same
 from chatlog.text.pii_span import LABELS
 from chatlog.text.view import view
 
 _NUMBERED: Final = regex.compile(
     rf"(?<![A-Za-z0-9])({'|'.join(sorted(set(LABELS.values())))})_(\d{{1,9}})(?![A-Za-z0-9])"
 )
-_POSSESSIVE: Final = regex.compile(r"['’]s?$")
-_TITLES: Final = frozenset(
-    "mr mrs ms miss mx dr prof sr sra srta dra don doña herr frau monsieur madame mme mlle hon judge justice rev fr "
-    "sir lady dame señor señora signor signora dott ing pan pani".split()
-)
 _SHORTEST_PHONE: Final = 7
 
 
-def name_parts(name: str) -> tuple[str, ...]:
-    """The name's words in lower case, without titles and a possessive `'s`."""
-    words = [_POSSESSIVE.sub("", word).strip(".,'’\"").lower() for word in name.split()]
-    return tuple(word for word in words if word and word not in _TITLES)
-
-
 class Numbering:
-    """The placeholders of one conversation.
+    """The entities of one conversation and their numbers.
 
     A pure function of what is asked in which order: no state outlives the conversation, so the
-    worker that had it does not show. Numbers that stand in the text already are never given out again.
-
-    Args:
-        texts: the conversation's texts, as they are.
+    worker that had it does not show. Numbers that stand in a text that was told of are never given out again.
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    def __init__(self) -> None:
         self._last: dict[str, int] = {}
-        self._known: dict[tuple[str, str], str] = {}
-        self._names: dict[tuple[str, ...], str] = {}
-        for text in texts:
-            if "_" not in text:
-                continue
+        self._known: dict[tuple[str, str], int] = {}
+        self._names = Names()
+
+    def reserve(self, text: str) -> None:
+        """Keeps the numbers of placeholders that stand in `text` already."""
+        if "_" in text:
             for label, number in _NUMBERED.findall(text):
                 self._last[label] = max(self._last.get(label, 0), int(number))
 
-    def placeholder(self, type_: str, value: str) -> str:
-        """The placeholder of the entity that `value` is."""
+    def number(self, type_: str, value: str) -> int:
+        """The number of the entity that `value` is, among those of its label; from 1."""
         if type_ == "PERSON":
-            return self._person(value)
-        key = (type_, _canonical(type_, value))
+            known = self._names.find(value)
+            if known is None:
+                known = self._next(LABELS[type_])
+            self._names.add(value, known)
+            return known
+        key = (type_, canonical(type_, value))
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._next(LABELS[type_])
         return found
 
-    def _person(self, value: str) -> str:
-        parts = name_parts(value) or (value.lower(),)
-        found = self._names.get(parts)
-        if found is None:
-            mine = set(parts)
-            related = {
-                placeholder for known, placeholder in self._names.items() if mine <= set(known) or mine >= set(known)
-            }
-            # Two Smiths: a bare `Smith` could be either, so it is a third, rather than a wrong one.
-            found = related.pop() if len(related) == 1 else self._next(LABELS["PERSON"])
-            self._names[parts] = found
-        return found
+    def whole_name(self, number: int) -> tuple[Part, ...]:
+        """The parts of the longest form in which the person of this number was named so far."""
+        return self._names.longest.get(number, ())
 
-    def _next(self, label: str) -> str:
+    def _next(self, label: str) -> int:
         self._last[label] = self._last.get(label, 0) + 1
-        return f"{label}_{self._last[label]}"
+        return self._last[label]
 
 
-def _canonical(type_: str, value: str) -> str:
+class Names:
+    """Persons by every form of their names that was met.
+
+    Attributes:
+        longest: number to the parts of the longest form.
+    """
+
+    def __init__(self) -> None:
+        self.longest: dict[int, tuple[Part, ...]] = {}
+        self._told: dict[str, int] = {}
+        self._by_key: dict[str, list[tuple[Part, int]]] = {}
+
+    def find(self, value: str) -> int | None:
+        """The number of the one person whose name holds all parts of `value`, or is held by it; None for none.
+
+        Two Smiths: a bare `Smith` could be either, so it is a third, rather than a wrong one.
+        """
+        found = self._told.get(value)
+        if found is not None:
+            return found
+        mine = parts(value)
+        if not mine:
+            return None
+        hits = [
+            {number for key in _keys(part) for known, number in self._by_key.get(key, ()) if same(part, known)}
+            for part in mine
+        ]
+        within = set.intersection(*hits)
+        for number in set().union(*hits) - within:
+            if all(any(same(part, known) for part in mine) for known in self.longest[number]):
+                within.add(number)
+        return within.pop() if len(within) == 1 else None
+
+    def add(self, value: str, number: int) -> None:
+        """Tells that `value` names the person of this number."""
+        if value in self._told:
+            return
+        self._told[value] = number
+        mine = parts(value)
+        if len(mine) > len(self.longest.get(number, ())):
+            self.longest[number] = mine
+        for part in mine:
+            for key in _keys(part):
+                listed = self._by_key.setdefault(key, [])
+                if (part, number) not in listed:
+                    listed.append((part, number))
+
+
+def _keys(part: Part) -> set[str]:
+    return {f"={part.exact}", f"~{part.stem}", f"#{part.bones}"}
+
+
+def canonical(type_: str, value: str) -> str:
+    """What is equal for two ways of writing one identifier."""
     plain = view(value).text.casefold()
     if type_ == "PHONE_NUMBER":
         number = digits(plain)
@@ -85,3 +121,11 @@ def _canonical(type_: str, value: str) -> str:
     if type_ == "SECRET":
         return view(value).text
     return "".join(character for character in plain if character.isalnum() or character in "@.:/_")
+
+
+def reserved(texts: Iterable[str]) -> Numbering:
+    """A numbering that keeps the numbers that stand in `texts`."""
+    numbering = Numbering()
+    for text in texts:
+        numbering.reserve(text)
+    return numbering

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import regex
 
 from chatlog.text.english import leaning
-from chatlog.text.pii_gazetteer import NOT_NAMES, is_family, is_given
+from chatlog.text.pii_gazetteer import NOT_NAMES, is_common, is_family, is_given
+from chatlog.text.pii_names import is_code_name
+from chatlog.text.pii_span import Span
 from chatlog.text.prose import outside_code
 
 _LINE: Final = regex.compile(r"[^\n\r]+")
@@ -16,6 +20,8 @@ _SENTENCE: Final = regex.compile(
     r"(?:[^.!?]|[.!?](?!\s)|(?<=(?<!\p{L})(?:\p{L}|Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|vs|Hon|Rev|Gen|Col|Lt|Capt|Sgt|No))\.)++[.!?]*[\s\"')\]]*"
 )
 _CAPITALISED: Final = regex.compile(r"(?<![\p{L}\d'’_-])\p{Lu}(?:['’]\p{Lu})?\p{L}*\p{Ll}[\p{L}'’-]*")
+_LOWER: Final = regex.compile(r"(?<!\p{L})\p{Ll}{2,}")
+_ANYTHING: Final = regex.compile(r"[\p{Lu}\d]")
 _FOREIGN: Final = regex.compile(r"[^\p{Latin}\p{Common}\p{Inherited}\p{Greek}]")
 """Letters of scripts beside which the model takes whole clauses for a person."""
 _FORMAL: Final = regex.compile(r"^\s*[|$\\]|\\(?:begin|end|frac|sum|int)\b|\|.*\|.*\|")
@@ -25,27 +31,44 @@ LONGEST: Final = 1000
 """Characters of a sentence beyond which it is cut."""
 
 
-def windows(text: str) -> Iterator[tuple[int, str]]:
+def windows(text: str, spans: Sequence[Span] = (), wide: bool = False) -> Iterator[tuple[int, str]]:
     """The `(offset, sentence)` of sentences outside code, tables and formulas where a name could stand.
 
     Lines in another language than English are left out: the model knows English alone, and takes
     every German noun for a person. A sentence without a capitalised word that could be a name is
     left out too, which spares most of a chat's sentences.
+
+    Args:
+        text: what is read.
+        spans: what was found in it already; what they cover needs no model.
+        wide: whether every English sentence is wanted that has a capital or a digit.
     """
-    tilt = 0 if _CAPITALISED.search(text) is None else leaning(text)
-    if tilt < 0:
+    if _CAPITALISED.search(text) is None and not wide:
         return
+    if leaning(text) < 0:
+        return
+    found = sorted((span.start, span.end) for span in spans)
+    lower: set[str] | None = None
     for start, end in outside_code(text):
         for line in _LINE.finditer(text, start, end):
-            if _CAPITALISED.search(line[0]) is None or _FORMAL.search(line[0]) or leaning(line[0]) < 0:
+            if (_CAPITALISED.search(line[0]) is None and not wide) or _FORMAL.search(line[0]) or leaning(line[0]) < 0:
                 continue
             for sentence in _SENTENCE.finditer(line[0]):
-                if _FOREIGN.search(sentence[0]) is None and _could_name(sentence[0]):
-                    yield from _cut(line.start() + sentence.start(), sentence[0].rstrip())
+                at = line.start() + sentence.start()
+                if _FOREIGN.search(sentence[0]) is not None:
+                    continue
+                if lower is None:
+                    lower = set(_LOWER.findall(text))
+                if _could_name(sentence[0], at, found, lower) or (wide and _ANYTHING.search(sentence[0])):
+                    yield from _cut(at, sentence[0].rstrip())
 
 
-def _could_name(sentence: str) -> bool:
-    """Whether a capitalised word stands elsewhere than at the beginning, or one there is in a list of names."""
+def _could_name(sentence: str, offset: int, found: Sequence[tuple[int, int]], lower: AbstractSet[str]) -> bool:
+    """Whether a capitalised word could be a name that is not found yet.
+
+    It is none where it stands at the beginning and no list knows it, where it is an ordinary word by the
+    list or by the text itself, which has it in lower case too, or where it was found.
+    """
     begin = True
     for match in _CAPITALISED.finditer(sentence):
         word = match[0].lower().removesuffix("'s").removesuffix("’s")
@@ -53,8 +76,16 @@ def _could_name(sentence: str) -> bool:
         begin = False
         if word in NOT_NAMES and word not in ("i",):
             continue
-        if not initial or is_given(word) or is_family(word):
-            return True
+        listed = is_given(word) or is_family(word)
+        if is_common(word) and (initial or not listed):
+            continue
+        if not listed and (initial or word in lower or is_code_name(match[0])):
+            continue
+        start, end = offset + match.start(), offset + match.start() + len(word)
+        at = bisect_right(found, (start, len(sentence) + offset)) - 1
+        if at >= 0 and found[at][1] >= end:
+            continue
+        return True
     return False
 
 

@@ -15,7 +15,7 @@ pytest.importorskip("presidio_analyzer", reason="needs chatlog[pii]")
 TEXTS = [
     "I met Quenby Aldersgate in Paris last week, and she told us about her work at the museum.",
     "The prize went to Wojtek Bralczyk, who thanked his teacher.\n\n```python\nclass AdaNovak: pass\n```",
-    "Barack Obama spoke with Angela Merkel about trade. Obama was pleased.",
+    "Yesterday Quenby Aldersgate spoke with Wojtek Bralczyk about trade. Bralczyk was pleased, and so was Obama.",
     "Was ist der Unterschied zwischen Haus und Wohnung? Das Haus ist groß.",
 ]
 
@@ -41,7 +41,7 @@ def test_the_model_finds_names_outside_code_in_english(batch: BatchFn) -> None:
     assert "Paris" in first
     assert "Bralczyk" not in second
     assert "class AdaNovak: pass" in second
-    assert third == "NAME_1 spoke with NAME_2 about trade. NAME_1 was pleased."
+    assert third == "Yesterday NAME_1 spoke with NAME_2 about trade. NAME_2 was pleased, and so was Obama."
     assert fourth == TEXTS[3]
 
 
