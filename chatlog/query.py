@@ -36,6 +36,8 @@ HIDDEN: Final = (
     "text_hash",
     "prompt_hash",
     "text_length",
+    "name_keys",
+    "public_names",
 )
 """Columns that serve other stages; `conversations` leaves them out."""
 

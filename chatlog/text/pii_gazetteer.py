@@ -36,7 +36,7 @@ COMMON: Final = _words("common_words.txt")
 
 _COMMON_ENDING: Final = regex.compile(
     r"\p{L}{2,}(?:[st]ions?|ments?|ness(?:es)?|it(?:y|ies)|isms?|olog(?:y|ies|ical)|icall?y?|[ai]ble|ives?|ous|ful|less|ships?"
-    r"|wares?|i[sz](?:e[ds]?|ing|ation)|ated?|ating|ics|graph(?:y|ic)|ings|[^aeiou]ing|ually|ively)"
+    r"|wares?|i[sz](?:e[ds]?|ing|ation)|ated|ating|ics|graph(?:y|ic)|ings|[^aeiou]ing|ually|ively)"
 )
 """Endings that few names have."""
 
@@ -150,9 +150,9 @@ _THINGS: Final = frozenset(
 def _name_at(plain: list[str], words: list[str], at: int) -> tuple[int, float]:
     """The end of the name that begins at word `at`, and its score; `at` itself where none does."""
     first = plain[at]
-    if first in NOT_NAMES or len(first) < 2 or _INITIAL.match(words[at]):
-        return at, 0.0
     given = is_given(first)
+    if first in NOT_NAMES or len(first) < 2 or _INITIAL.match(words[at]) or (is_common(first) and not given):
+        return at, 0.0
     end = at + 1
     family = False
     while end < len(plain):

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import regex
+
 LABELS: Final = {
     "PERSON": "NAME",
     "EMAIL_ADDRESS": "EMAIL",
@@ -37,6 +39,8 @@ CONTEXTUAL: Final = ("ORGANIZATION", "LOCATION", "NRP", "DATE_TIME")
 """Types that are personal in some contexts only: nothing looks for them unless a policy acts on them."""
 
 
+_ABBREVIATED: Final = regex.compile(r"(?<!\p{L})(?:\p{L}|[MD]rs?|Ms|Prof|St|Jr|Sr|Hon|Rev)\Z", regex.IGNORECASE)
+"""What a full stop may follow within a name."""
 _DIVISIBLE: Final = frozenset(["PERSON", "STREET_ADDRESS"])
 _SHORTEST_REST: Final = 4
 
@@ -98,7 +102,10 @@ def join_names(text: str, spans: Iterable[Span]) -> list[Span]:
             last is not None
             and last.type == span.type == "PERSON"
             and 0 < span.start - last.end <= 2
-            and text[last.end : span.start].strip(" -.") == ""
+            and (
+                not (gap := text[last.end : span.start].strip(" -"))
+                or (gap == "." and _ABBREVIATED.search(text, last.start, last.end) is not None)
+            )
         ):
             joined[-1] = Span(last.start, span.end, "PERSON", max(last.score, span.score), last.recognizer)
         else:

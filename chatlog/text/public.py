@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -12,6 +12,7 @@ import regex
 import xxhash
 
 from chatlog.text.name_forms import bare_words
+from chatlog.text.pii_gazetteer import NOT_NAMES, is_common, is_family, is_given
 
 _SPACE: Final = regex.compile(r"\s+")
 _SIGNED: Final = (1 << 64) - 1
@@ -84,3 +85,32 @@ class Public:
 
     def _common(self, name: str) -> bool:
         return bool(self._keys) and name_key(name) in self._keys
+
+
+_CAPITAL: Final = r"\p{Lu}(?:['’]\p{Lu})?[\p{Ll}\p{M}]+(?:-\p{Lu}\p{Ll}+)*"
+_RUN: Final = regex.compile(
+    rf"(?<![\p{{L}}\d@_])(?P<w>{_CAPITAL})"
+    rf"(?:[ ](?:(?:de|da|del|della|di|van|von|der|bin|al|the)[ ])?(?P<w>{_CAPITAL})){{0,4}}"
+    r"(?![\p{L}\d@_])"
+)
+_MOST_WORDS: Final = 3
+
+
+def _shared(word: str) -> bool:
+    return is_given(word) or is_family(word)
+
+
+def name_like(text: str) -> Iterator[str]:
+    """What is written like a name: one to three capitalised words in a row, with particles between them.
+
+    A given or a family name alone is none, since many bear it; a word that headings capitalise is none either.
+    """
+    for match in _RUN.finditer(text):
+        words, spans = match.captures("w"), match.spans("w")
+        plain = [folded(word) for word in words]
+        ordinary = [word in NOT_NAMES or is_common(word) for word in plain]
+        for first in range(len(words)):
+            for last in range(first, min(len(words), first + _MOST_WORDS)):
+                if ordinary[first] or ordinary[last] or (first == last and _shared(plain[first])):
+                    continue
+                yield text[spans[first][0] : spans[last][1]]
