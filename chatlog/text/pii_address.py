@@ -47,7 +47,7 @@ _CORE: Final = regex.compile(
     | {_NUMBER}[ \t]+(?:[\p{{L}}\d][\p{{L}}\p{{M}}\d'’.()-]*[ \t]+){{0,5}}
           [\p{{L}}][\p{{L}}.]+(?={_GAP}(?:apt\.?|suite)[ ]\d)
     | \b(?:p\.?[ ]?o\.?[ ]box|post(?:al)?[ ]?box|postfach|apartado(?:[ ]de[ ]correos)?|caixa[ ]postal|casella[ ]postale
-          |boîte[ ]postale|bp)[ \t]\#?\d{{1,6}}
+          |boîte[ ]postale|bp(?=[ \t]\d{{1,6}}(?![ ]?[/\d])))[ \t]\#?\d{{1,6}}
     | \b(?:psc|unit|cmr)[ \t]\d{{1,5}},?[ \t]+box[ \t]\d{{1,6}}
     | \b(?:uss|usns|usnv|uscgc|usnumbers)[ \t]\p{{L}}[\p{{L}}'-]*(?=\s+[fad]po\b)
     | \bthe[ ]corner[ ]of[ ](?:[\w'’.-]+[ ]){{1,6}}?and[ ](?:[\w'’-]+\.?[ ]?){{1,4}}
@@ -129,9 +129,11 @@ _STREETISH: Final = regex.compile(
     rf"{_STREET_WORD.pattern}|^\d{{1,6}}[ \t]+(?-i:\p{{Lu}})|(?-i:\p{{Lu}})\p{{L}}+[ \t]\d{{1,4}}\b", _FLAGS
 )
 _LABEL_STEMS: Final = stems("address_label")
-_QUOTED: Final = regex.compile(r"\n[ \t]*[>?*|]")
+_QUOTED: Final = regex.compile(r"\n[ \t]*[>?*|]|\n(?:\t|[ ]{2})")
 _BLOCK: Final = regex.compile(r"(?:[^:\s][ \t]*\n[ \t]*\n|\A)[ \t]*\Z")
 _LINE: Final = regex.compile(r"[^\n]+")
+_NEXT: Final = regex.compile(r"\.[ ](?:Please|please|I|You|We|It|The|My|Thank|Thanks)(?:[ ]\p{Ll}+)?\Z")
+"""The beginning of the next sentence, which a town's pattern takes in."""
 _FULL_STOP: Final = regex.compile(r"[\s,]\p{L}\.\Z")
 """A sentence's full stop after a staircase or a floor's letter; `St.` and `76.` keep theirs."""
 _EDGE: Final = " \t\r\n,>?|*-"
@@ -161,6 +163,9 @@ def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
         end -= 1
     while start < end and text[start] in _EDGE:
         start += 1
+    following = _NEXT.search(text, start, end)
+    if following is not None:
+        end = following.start()
     if _FULL_STOP.search(text[start:end]):
         end -= 1
     return start, end
