@@ -2,7 +2,7 @@
 WORK ?= build/benchmarks
 BENCH := .venv-bench
 
-.PHONY: bench-clean bench-dedup bench-dedup-degenerate
+.PHONY: bench-clean bench-dedup bench-dedup-degenerate bench-pii
 
 $(BENCH)/%/.installed: benchmarks/requirements-%.txt
 	$(PYTHON) -m venv $(BENCH)/$*
@@ -21,3 +21,7 @@ bench-dedup-degenerate: setup
 # CLEAN="--conversations 1000000 --rounds 1 --skip-reference" measures memory at a million.
 bench-clean: setup $(BENCH)/clean-chat/.installed
 	$(BIN)/python benchmarks/clean_chat.py --reference-python $(BENCH)/clean-chat/bin/python --work $(WORK)/clean-chat $(CLEAN)
+
+# LOGS are real chats in any form that ingest reads; LABELLED sets are those of `chatlog eval pii`.
+bench-pii: setup
+	$(BIN)/python benchmarks/pii.py --logs $(LOGS) --labelled $(LABELLED)

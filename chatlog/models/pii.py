@@ -61,7 +61,8 @@ class PiiDetector:
         self, model: SpacyNames, texts: Sequence[str], found: list[list[Span]], known: dict[str, list[Entity]]
     ) -> None:
         pieces = [list(windows(text, spans, self._wide)) for text, spans in zip(texts, found, strict=True)]
-        fresh = list(dict.fromkeys(piece for each in pieces for _, piece in each if piece not in known))
+        # Sentences of a length go together: the model pads a batch to its longest.
+        fresh = sorted({piece for each in pieces for _, piece in each if piece not in known}, key=_by_length)
         for piece, entities in zip(fresh, model.entities(fresh), strict=True):
             known[piece] = [entity for told in entities if (entity := _trimmed(piece, told)) is not None]
         for text, each, spans in zip(texts, pieces, found, strict=True):
@@ -72,6 +73,10 @@ class PiiDetector:
                     if touches(holes, *at) or (type_ == "PERSON" and _common(text, text[at[0] : at[1]])):
                         continue
                     spans.append(Span(*at, type_, min(score, _MODEL_SCORE), "spacy"))
+
+
+def _by_length(piece: str) -> tuple[int, str]:
+    return len(piece), piece
 
 
 def _common(text: str, name: str) -> bool:

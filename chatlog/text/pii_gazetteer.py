@@ -109,7 +109,8 @@ def find_listed_names(text: str) -> Iterator[Span]:
         for match in _LOWER_WORD.finditer(text):
             if match[0] in GIVEN and match[0] not in AMBIGUOUS and match[0] not in NOT_NAMES:
                 yield Span(match.start(), match.end(), "PERSON", 0.55, "name_list")
-    for pattern in (_UPPER, _LOWER):
+    # A pair in lower case begins with a given name, which a look at the words rules out for most texts.
+    for pattern in (_UPPER, _LOWER) if not GIVEN.isdisjoint(text.split()) else (_UPPER,):
         for match in pattern.finditer(text):
             first, second = (word.lower() for word in match.captures("w")[:2])
             if (

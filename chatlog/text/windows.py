@@ -45,22 +45,30 @@ def windows(text: str, spans: Sequence[Span] = (), wide: bool = False) -> Iterat
     """
     if _CAPITALISED.search(text) is None and not wide:
         return
-    if leaning(text) < 0:
-        return
     found = sorted((span.start, span.end) for span in spans)
     lower: set[str] | None = None
+    tilt: int | None = None
     for start, end in outside_code(text):
         for line in _LINE.finditer(text, start, end):
-            if (_CAPITALISED.search(line[0]) is None and not wide) or _FORMAL.search(line[0]) or leaning(line[0]) < 0:
+            if (_CAPITALISED.search(line[0]) is None and not wide) or _FORMAL.search(line[0]):
                 continue
-            for sentence in _SENTENCE.finditer(line[0]):
-                at = line.start() + sentence.start()
-                if _FOREIGN.search(sentence[0]) is not None:
-                    continue
-                if lower is None:
-                    lower = set(_LOWER.findall(text))
-                if _could_name(sentence[0], at, found, lower) or (wide and _ANYTHING.search(sentence[0])):
-                    yield from _cut(at, sentence[0].rstrip())
+            if lower is None:
+                lower = set(_LOWER.findall(text))
+            wanted = [
+                sentence
+                for sentence in _SENTENCE.finditer(line[0])
+                if _could_name(sentence[0], line.start() + sentence.start(), found, lower)
+                or (wide and _ANYTHING.search(sentence[0]))
+            ]
+            if not wanted or leaning(line[0]) < 0:
+                continue
+            if tilt is None:
+                tilt = leaning(text)
+            if tilt < 0:
+                return
+            for sentence in wanted:
+                if _FOREIGN.search(sentence[0]) is None:
+                    yield from _cut(line.start() + sentence.start(), sentence[0].rstrip())
 
 
 def _could_name(sentence: str, offset: int, found: Sequence[tuple[int, int]], lower: AbstractSet[str]) -> bool:
