@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -19,20 +20,48 @@ CHECKED: Final = frozenset(
 )
 """The rules whose finds are proved by a checksum: cards, IBANs, national ids, wallets."""
 
+_IDS: Final = frozenset(["conversation_id", "battle_id"])
+"""Columns whose numbers are names of the source: one id of ten passes for a card's number by chance."""
+
 _SHOWN: Final = 5
 """Conversations that a refusal names."""
 
 
 def identifiers(table: pa.Table) -> list[tuple[str, str]]:
-    """(conversation_id, type) of every checksum-valid identifier in the conversations of a published table."""
-    found: list[tuple[str, str]] = []
-    conversations = table["conversation"].combine_chunks()
-    owners = pc.take(table["conversation_id"].combine_chunks(), pc.list_parent_indices(conversations)).to_pylist()
-    contents = pc.struct_field(pc.list_flatten(conversations), "content").to_pylist()
-    for owner, content in zip(owners, contents, strict=True):
-        if content and any(character.isdigit() for character in content):
-            found += [(owner, span.type) for span in find_patterns(content) if span.recognizer in CHECKED]
-    return found
+    """(conversation_id, type) of every checksum-valid identifier in a published table.
+
+    Every text in every column is looked at, however deep it lies: messages, names, system prompts, columns of a
+    query of one's own. They are seen as redaction sees them, in whatever digits they are written.
+    """
+    owners = table["conversation_id"].to_pylist()
+    return [
+        (owners[row], span.type)
+        for column in table.column_names
+        if column not in _IDS
+        for row, text in _texts(table[column].combine_chunks(), None)
+        for span in find_patterns(text)
+        if span.recognizer in CHECKED
+    ]
+
+
+def _texts(values: pa.Array, rows: pa.Array | None) -> Iterator[tuple[int, str]]:
+    """Every text in an array of any type, with its row: that of `rows`, or its own place for None."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        yield from _texts(values.dictionary_decode(), rows)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        owners = range(len(values)) if rows is None else rows.to_pylist()
+        yield from ((row, text) for row, text in zip(owners, values.to_pylist(), strict=True) if text)
+    elif pa.types.is_struct(kind):
+        for index in range(kind.num_fields):
+            # Not `flatten`, which gives a struct's fields without regard to a slice's offset in some versions.
+            yield from _texts(pc.struct_field(values, [index]), rows)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        parents = pc.list_parent_indices(values)
+        yield from _texts(pc.list_flatten(values), parents if rows is None else rows.take(parents))
+    elif pa.types.is_map(kind):
+        as_list = values.cast(pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)])))
+        yield from _texts(as_list, rows)
 
 
 def refuse_identifiers(table: pa.Table) -> None:
@@ -43,9 +72,15 @@ def refuse_identifiers(table: pa.Table) -> None:
     """
     found = identifiers(table)
     if found:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(kind for _, kind in found).items()))
-        ids = ", ".join(list(dict.fromkeys(owner for owner, _ in found))[:_SHOWN])
         raise ReleaseRefused(
-            f"checksum-valid identifiers are left ({kinds}), in {ids}: redact these types, or drop these conversations "
+            f"checksum-valid identifiers are left, {told(found)}: redact these types, or drop these conversations "
             "in the release query"
         )
+
+
+def told(found: Sequence[tuple[str, str]]) -> str:
+    """How many identifiers of which types were found, and in which conversations; never the identifiers."""
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(kind for _, kind in found).items()))
+    owners = list(dict.fromkeys(str(owner) for owner, _ in found))
+    more = f" and {len(owners) - _SHOWN} more" if len(owners) > _SHOWN else ""
+    return f"{kinds} in {', '.join(owners[:_SHOWN])}{more}"

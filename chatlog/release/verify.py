@@ -17,6 +17,7 @@ from chatlog.models.weights import sha256_file
 from chatlog.release.checksums import files_of, read_checksums
 from chatlog.release.provenance import PROVENANCE
 from chatlog.release.rescan import identifiers
+from chatlog.release.rescan import told as told_of
 from chatlog.schema import PUBLISHED
 
 
@@ -50,7 +51,9 @@ def verify(folder: str | Path, run: str | Path | None = None) -> list[Check]:
     dropped = sum(counts["dropped"].values())
     checks += [
         Check("columns and types are those of the format", not faults, "; ".join(faults) or told["format"]),
-        Check("no identifier with a valid checksum", not left, f"{left} found in {rows} conversations"),
+        Check(
+            "no identifier with a valid checksum", not left, told_of(left) if left else f"none in {rows} conversations"
+        ),
         _equal(
             "records = rows + rejects",
             counts["records"],
@@ -111,17 +114,18 @@ def _checksums(root: Path) -> Check:
     return Check("checksums", not told, "; ".join(told) or f"{len(expected)} files")
 
 
-def _data(paths: list[Path], published: str) -> tuple[int, list[str], int]:
+def _data(paths: list[Path], published: str) -> tuple[int, list[str], list[tuple[str, str]]]:
     """Rows, faults of form, and identifiers left, over all data files, a row group at a time."""
-    rows = left = 0
+    rows = 0
+    left: list[tuple[str, str]] = []
     faults: dict[str, None] = {}
     for path in paths:
         try:
             for table in _row_groups(path):
                 rows += table.num_rows
                 faults |= dict.fromkeys(_faults(table, PUBLISHED[published]))
-                if "conversation" in table.column_names:
-                    left += len(identifiers(table))
+                if "conversation_id" in table.column_names:
+                    left += identifiers(table)
         except (OSError, pa.ArrowException):
             faults[f"{path.name} cannot be read"] = None
     return rows, list(faults), left
