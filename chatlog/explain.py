@@ -123,7 +123,7 @@ def _explanation(connection: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> 
         "WHERE cluster_id = ? ORDER BY kept DESC, row_id LIMIT 50",
         [row["cluster_id"]],
     )
-    spans = _rows(connection, "SELECT type FROM pii WHERE row_id = ?", [key])
+    spans = _rows(connection, "SELECT type FROM pii WHERE row_id = ? AND placeholder IS NOT NULL", [key])
     judgments = _rows(
         connection,
         "SELECT position AS message, role, moderation_status AS status, categories FROM messages "

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from chatlog.assets import asset
 from chatlog.engine.intake import planned_shards
+from chatlog.engine.measured import canary_rows
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.store import Run
 from chatlog.errors import ConfigError, DataError
@@ -64,7 +65,8 @@ def connect(
     """A connection with the views of a run.
 
     Views: conversations, messages, pii, contamination, topics, rejects, stages, funnel, decisions (row_id,
-    reason), embeddings (row_id, embedding). The connection can read the run's Parquet files and no others.
+    reason), embeddings (row_id, embedding), canaries (what `chatlog pii --canaries` measured). The connection
+    can read the run's Parquet files and no others.
 
     Raises:
         ConfigError: the folder holds no run.
@@ -142,6 +144,9 @@ def _prepare(
     if "embed" in planned:
         connection.execute("CREATE VIEW embeddings AS SELECT row_id, embedding FROM stage_embed")
     _stages_table(connection, run, done, shards)
+    connection.register("told_canaries", canary_rows(run))
+    connection.execute("CREATE TABLE canaries AS SELECT * FROM told_canaries")
+    connection.unregister("told_canaries")
     _decisions(connection, pipeline)
     connection.execute(asset("sql/views.sql").read_text(encoding="utf-8"))
     connection.execute("SET TimeZone = 'UTC'")

@@ -9,7 +9,18 @@ from chatlog.explain import explain
 from chatlog.query import connect, rows_of, select
 from tests.conftest import ROOT
 
-VIEWS = ("conversations", "messages", "topics", "pii", "rejects", "stages", "funnel", "decisions", "embeddings")
+VIEWS = (
+    "conversations",
+    "messages",
+    "topics",
+    "pii",
+    "rejects",
+    "stages",
+    "funnel",
+    "decisions",
+    "embeddings",
+    "canaries",
+)
 
 
 def test_every_view_answers(curated: Path) -> None:

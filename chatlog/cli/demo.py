@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from chatlog.cli.output import AsJson, print_json, print_table
+from chatlog.cli.pii import recall_told
 
 app = typer.Typer(
     help="Curate the bundled sample, from raw logs to release and report.",
@@ -43,6 +44,7 @@ def demo(
     for answer in told.answers:
         typer.echo(f"\n{answer.question}")
         print_table(answer.rows)
+    typer.echo(f"\nredaction took out {recall_told(told.redaction)}")
     typer.echo(f"\ndataset  {told.dataset}\nreport   {told.report}")
     typer.echo(f"run      {told.run}   (ask it: chatlog sql --run {told.run} 'FROM funnel')")
 

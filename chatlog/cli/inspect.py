@@ -27,8 +27,8 @@ def sql(
 ) -> None:
     """Ask a run with DuckDB SQL, read-only.
 
-    The views are conversations, messages, topics, pii, contamination, rejects, stages, funnel, decisions and
-    embeddings.
+    The views are conversations, messages, topics, pii, canaries, contamination, rejects, stages, funnel,
+    decisions and embeddings.
     """
     from chatlog.errors import ConfigError
     from chatlog.query import connect, rows_of

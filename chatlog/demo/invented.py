@@ -13,10 +13,10 @@ from chatlog.demo import check_digits
 from chatlog.demo.dice import Dice
 from chatlog.demo.grammar import Language
 
-_ALNUM: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+ALNUM: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _UPPER: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_HEX: Final = "0123456789abcdef"
-_WORDS: Final = (
+HEX: Final = "0123456789abcdef"
+WORDS: Final = (
     "amber birch cedar dune ember fjord grove heron iris jasper kelp larch maple noble otter pebble quartz "
     "raven sorrel thistle umber velvet willow yarrow zephyr"
 ).split()
@@ -44,7 +44,7 @@ def email(dice: Dice, _: Language) -> str:
     """An address at an example domain."""
     dot = dice.pick((".", "_", "-", ""))
     number = dice.fill(dice.pick(("", "#", "##", "19##")))
-    return f"{dice.pick(_WORDS)}{dot}{dice.pick(_WORDS)}{number}@{dice.pick(_DOMAINS)}"
+    return f"{dice.pick(WORDS)}{dot}{dice.pick(WORDS)}{number}@{dice.pick(_DOMAINS)}"
 
 
 def phone(dice: Dice, language: Language) -> str:
@@ -85,22 +85,23 @@ def secret(dice: Dice, _: Language) -> str:
     """A key in the form of a known service that says FAKE."""
     kind = dice.below(5)
     if kind == 0:
-        return "sk-proj-FAKE" + dice.characters(_ALNUM, 36)
+        return "sk-proj-FAKE" + dice.characters(ALNUM, 36)
     if kind == 1:
-        return "ghp_FAKE" + dice.characters(_ALNUM, 32)
+        return "ghp_FAKE" + dice.characters(ALNUM, 32)
     if kind == 2:
         return "AKIAFAKE" + dice.characters(_UPPER, 12)
     if kind == 3:
-        return f"xoxb-{dice.fill('############')}-FAKE{dice.characters(_ALNUM, 20)}"
-    return "AIzaFAKE" + dice.characters(_ALNUM, 31)
+        return f"xoxb-{dice.fill('############')}-FAKE{dice.characters(ALNUM, 20)}"
+    return "AIzaFAKE" + dice.characters(ALNUM, 31)
 
 
-def _birth(dice: Dice) -> tuple[int, int, int]:
+def birth(dice: Dice) -> tuple[int, int, int]:
+    """Year, month and day of a birth, from 1950 to 2004."""
     return 1950 + dice.below(55), 1 + dice.below(12), 1 + dice.below(28)
 
 
 def _codice(dice: Dice) -> str:
-    year, month, day = _birth(dice)
+    year, month, day = birth(dice)
     letters = dice.characters("BCDFGLMNPRSTVZ", 6)
     return check_digits.italian_codice_fiscale(
         f"{letters}{year % 100:02d}{'ABCDEHLMPRST'[month - 1]}{day:02d}H{dice.fill('###')}"
@@ -109,7 +110,7 @@ def _codice(dice: Dice) -> str:
 
 def national_id(dice: Dice, language: Language) -> str:
     """A number of the kind that the language's country gives its people; check digits hold where it has them."""
-    year, month, day = _birth(dice)
+    year, month, day = birth(dice)
     match language.code:
         case "en":  # areas 734 to 749 were not in use when numbers still told the place
             return f"{734 + dice.below(16)}-{1 + dice.below(99):02d}-{1 + dice.below(9999):04d}"
@@ -146,7 +147,7 @@ def national_id(dice: Dice, language: Language) -> str:
 
 def url(dice: Dice, _: Language) -> str:
     """A link to somebody's page at an example domain."""
-    return f"https://{dice.pick(_WORDS)}.example/u/{dice.pick(_WORDS)}-{dice.pick(_WORDS)}{dice.fill('##')}"
+    return f"https://{dice.pick(WORDS)}.example/u/{dice.pick(WORDS)}-{dice.pick(WORDS)}{dice.fill('##')}"
 
 
 def crypto(dice: Dice, _: Language) -> str:

@@ -9,10 +9,13 @@ import duckdb
 
 import chatlog
 from chatlog.engine.identity import digest
+from chatlog.engine.measured import kept_canaries
 from chatlog.engine.run import ingest_counts
 from chatlog.engine.store import Run
 from chatlog.models.weights import identity
+from chatlog.pii import acted_on, redact_step
 from chatlog.pipeline import INGEST, Pipeline, Plan
+from chatlog.text.pii_span import LABELS
 
 PROVENANCE: Final = "provenance.json"
 
@@ -64,8 +67,22 @@ def provenance(
         "reject_reasons": dict(
             connection.execute("SELECT reason, count(*) FROM rejects GROUP BY reason ORDER BY reason").fetchall()
         ),
+        "pii": _pii(run, pipeline),
         "stages": stages,
         "files": list(files),
+    }
+
+
+def _pii(run: Run, pipeline: Pipeline) -> dict[str, Any]:
+    """How personal data was looked for, and what recall was measured on planted entities; None where it was not."""
+    config = redact_step(pipeline).config
+    acted = acted_on(config)
+    measured = kept_canaries(run)
+    return {
+        "replaced": [type_ for type_ in LABELS if type_ in acted],
+        "kept": [type_ for type_ in LABELS if type_ not in acted],
+        "names_model": getattr(config, "names_model", "") or None,
+        "recall": measured and {"seed": measured["seed"], **measured["overall"]},
     }
 
 

@@ -83,7 +83,7 @@ PII: Final = Section(
             title="What was replaced, by type",
             sql="""SELECT "type", count(*) AS spans, count(DISTINCT row_id) AS conversations,
        round(avg(score), 3) AS mean_score
-FROM pii GROUP BY "type" ORDER BY spans DESC, "type" LIMIT 60""",
+FROM pii WHERE placeholder IS NOT NULL GROUP BY "type" ORDER BY spans DESC, "type" LIMIT 60""",
             draw=lambda rows: bars(rows, "type", "spans", unit="replaced spans", tone="mark"),
         ),
         Figure(
@@ -91,6 +91,23 @@ FROM pii GROUP BY "type" ORDER BY spans DESC, "type" LIMIT 60""",
             title="Which recognizer found it",
             sql="""SELECT recognizer, "type", count(*) AS spans
 FROM pii GROUP BY ALL ORDER BY spans DESC, recognizer, "type" LIMIT 100""",
+        ),
+        Figure(
+            name="pii-canaries",
+            title="Share of planted entities that redaction took out, by type",
+            note="Invented entities in copies of conversations (chatlog pii --canaries); whiskers are 95% intervals.",
+            sql="""SELECT value AS type, recall, planted, gone, low, high
+FROM canaries WHERE dimension = 'type' ORDER BY recall DESC, type""",
+            draw=lambda rows: bars(
+                rows,
+                "type",
+                "recall",
+                unit="of planted entities",
+                tone="mark",
+                share=True,
+                low="low",
+                high="high",
+            ),
         ),
         Figure(
             name="pii-language",

@@ -6,5 +6,6 @@ SELECT pii.type,
        count(*) FILTER (messages.role = 'user') AS by_user
 FROM pii
 LEFT JOIN messages ON messages.row_id = pii.row_id AND messages.position = pii.message
+WHERE pii.placeholder IS NOT NULL
 GROUP BY pii.type
 ORDER BY spans DESC, pii.type;

@@ -14,6 +14,7 @@ import pytest
 
 from chatlog import run
 from chatlog.demo import sample_paths, truth_path
+from chatlog.demo.curate import CANARIES
 from chatlog.errors import ConfigError, DataError, ReleaseRefused
 from chatlog.pipeline import parse
 from chatlog.release.export import export
@@ -117,6 +118,7 @@ def test_the_card_tells_the_run_s_numbers(curated: Path) -> None:
     assert f"| **released** | **{told['released']:,}** |" in card
     assert f"| told by the logs | {told['records']:,} |" in card
     assert card.startswith("---\n") and card.count("\n---\n") >= 1
+    assert f"Measured recall on {CANARIES} planted entities: " in card
     # An entity inside of a code span is shown as it stands.
     assert "| `flagged_categories` | `list<element: string>` |" in card
 

@@ -53,6 +53,14 @@ def connection(n: int = 800) -> duckdb.DuckDBPyConnection:
         kind = dice.choice(["PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", HOSTILE])
         con.execute("INSERT INTO pii VALUES (?, 0, ?, 0.9, 'pattern', 'X_1')", [i, kind])
     con.execute(
+        "CREATE TABLE canaries (dimension VARCHAR, value VARCHAR, planted BIGINT, gone BIGINT, recall DOUBLE, "
+        "low DOUBLE, high DOUBLE)"
+    )
+    con.execute(
+        "INSERT INTO canaries VALUES ('all', 'all', 20, 15, 0.75, 0.53, 0.89), "
+        "('type', 'PERSON', 20, 15, 0.75, 0.53, 0.89)"
+    )
+    con.execute(
         "CREATE TABLE rejects (source VARCHAR, record BIGINT, byte_offset BIGINT, reason VARCHAR, hint VARCHAR)"
     )
     for i in range(12):
@@ -100,7 +108,7 @@ def connection_after_ingest(n: int = 5) -> duckdb.DuckDBPyConnection:
     for name in _SCHEMA.names:
         if name not in told:
             con.execute(f'UPDATE conversations SET "{name}" = NULL')
-    con.execute("DELETE FROM topics; DELETE FROM pii; DELETE FROM rejects")
+    con.execute("DELETE FROM topics; DELETE FROM pii; DELETE FROM canaries; DELETE FROM rejects")
     con.execute("CREATE OR REPLACE VIEW decisions AS SELECT row_id, NULL AS reason FROM conversations WHERE false")
     return con
 
