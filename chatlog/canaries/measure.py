@@ -140,7 +140,7 @@ def measure(root: str | Path, count: int, seed: int = 0) -> Measurement:
     opened = Opened()
     fates: list[tuple[Canary, int]] = []
     try:
-        redact = opened.function(stage, step.step.config.model_dump(mode="json"))
+        redact = opened.function(stage, step.step.config.model_dump(mode="json"), run.root)
         for start in range(0, count, _BATCH):
             rows, canaries = [], []
             for number in range(start, min(start + _BATCH, count)):

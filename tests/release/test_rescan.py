@@ -126,7 +126,7 @@ def test_export_refuses_what_a_policy_keeps(tmp_path: Path, where: str) -> None:
     elif where == "system":
         record["messages"].insert(0, {"role": "system", "content": f"The card on file is {CARD}."})
     else:
-        record["messages"][0]["name"] = CARD
+        record["messages"][1]["name"] = CARD  # a user's name would be redacted
     logs = write_jsonl(tmp_path / "a.jsonl", [conversation(0), record])
     select = (ROOT / "sql/release/lmsys_chat.sql").read_text()
     decide, publish = (
