@@ -7,14 +7,17 @@ from typing import Final
 
 import regex
 
+from chatlog.models.lid import LanguageIdentifier
 from chatlog.models.ner import Entity, SpacyNames
+from chatlog.models.ner_more import MoreNames, NamesModel
 from chatlog.text.detect import find_patterns, placeholders, touches
 from chatlog.text.pii_address import find_addresses
 from chatlog.text.pii_gazetteer import find_listed_names, is_family, is_given
 from chatlog.text.pii_names import find_names, trim_name
 from chatlog.text.pii_span import Span, resolve
+from chatlog.text.prose import prose
 from chatlog.text.view import view
-from chatlog.text.windows import windows
+from chatlog.text.windows import sentences, windows
 
 _MODEL_SCORE: Final = 0.75
 """The model's spans lose to cues and titles, whose ends are surer."""
@@ -30,11 +33,22 @@ class PiiDetector:
         names_model: a name for `weights.locate`, or empty for cues and patterns alone.
         surrogates: whether surrogates may stand in the texts, which are left alone then.
         contextual: types of CONTEXTUAL that the model is asked for too.
+        more: models of other languages.
+        identifier: what tells the language of a text, for `more`; a name for `weights.locate`.
     """
 
-    def __init__(self, names_model: str, surrogates: bool = False, contextual: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        names_model: str,
+        surrogates: bool = False,
+        contextual: Sequence[str] = (),
+        more: Sequence[NamesModel] = (),
+        identifier: str = "",
+    ) -> None:
         self._surrogates = surrogates
         self._wide = bool(contextual)
+        self._more = [(model, MoreNames(model)) for model in more]
+        self._identifier = LanguageIdentifier(identifier) if any(model.languages for model in more) else None
         self._model = SpacyNames(names_model, ("PERSON", *contextual)) if names_model else None
 
     def detect(self, texts: Sequence[str], known: dict[str, list[Entity]] | None = None) -> list[list[Span]]:
@@ -55,6 +69,8 @@ class PiiDetector:
             found.append(spans)
         if self._model is not None:
             self._add_names(self._model, texts, found, {} if known is None else known)
+        for settings, more in self._more:
+            self._add_more(settings, more, texts, found)
         return [resolve(spans) for spans in found]
 
     def _add_names(
@@ -73,6 +89,22 @@ class PiiDetector:
                     if touches(holes, *at) or (type_ == "PERSON" and _common(text, text[at[0] : at[1]])):
                         continue
                     spans.append(Span(*at, type_, min(score, _MODEL_SCORE), "spacy"))
+
+    def _add_more(self, settings: NamesModel, model: MoreNames, texts: Sequence[str], found: list[list[Span]]) -> None:
+        wanted = [at for at, text in enumerate(texts) if not model.languages or self._language(text) in model.languages]
+        pieces = {at: list(sentences(texts[at])) for at in wanted}
+        fresh = sorted({piece for each in pieces.values() for _, piece in each}, key=_by_length)
+        told = dict(zip(fresh, model.entities(fresh), strict=True))
+        for at, each in pieces.items():
+            holes = placeholders(texts[at], self._surrogates)
+            for offset, piece in each:
+                for start, end, type_, score in told[piece]:
+                    if not _NEVER.search(piece[start:end]) and not touches(holes, offset + start, offset + end):
+                        found[at].append(Span(offset + start, offset + end, type_, score, settings.kind))
+
+    def _language(self, text: str) -> str:
+        assert self._identifier is not None
+        return self._identifier.guess(prose(text)).code.partition("-")[0]
 
 
 def _by_length(piece: str) -> tuple[int, str]:

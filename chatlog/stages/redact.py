@@ -13,6 +13,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from chatlog.errors import ConfigError, MissingExtra
+from chatlog.models.ner_more import NamesModel, check_model
 from chatlog.models.pii import PiiDetector
 from chatlog.models.redaction import Conversation, Policy, Redactor, Turn
 from chatlog.models.weights import check_name
@@ -27,6 +28,9 @@ from chatlog.text.rewrite import Rewrite
 PUBLIC_NAMES: Final = "public_names"
 """The column of `fame`: keys of the names in a conversation that many users wrote."""
 
+_IDENTIFIER: Final = "lid.176.ftz"
+"""What tells which texts a model of one language reads."""
+
 SYSTEM: Final = -1
 """The message index of a span in the system prompt."""
 
@@ -39,6 +43,9 @@ class RedactConfig(Config):
 
     names_model: str = "en_core_web_sm"
     """The model that finds person names: a carried name or a spaCy folder; empty for cues and patterns alone."""
+
+    models: tuple[NamesModel, ...] = ()
+    """Models that find names in other languages: spaCy pipelines, token classifiers of the Hub, GLiNER."""
 
     min_score: float = Field(default=0.5, ge=0, le=1)
     """Confidence below which a find is left alone."""
@@ -227,7 +234,7 @@ def open_redact(config: RedactConfig, secret: bytes = b"") -> Iterator[BatchFn]:
         raise ConfigError("redact hashes a type, which needs the run's key; give CHATLOG_USER_KEY")
     policy = Policy(actions, config.min_score, frozenset(map(folded, config.allow)), config.known_figures, secret)
     wanted = tuple(type_ for type_ in CONTEXTUAL if actions[type_] != "keep")
-    redactor = Redactor(policy, PiiDetector(config.names_model, policy.surrogates, wanted))
+    redactor = Redactor(policy, PiiDetector(config.names_model, policy.surrogates, wanted, config.models, _IDENTIFIER))
 
     def batch(table: pa.Table) -> pa.Table:
         messages, systems, conversations = _open_rows(table, redactor, config)
@@ -246,6 +253,8 @@ def check_redact(config: RedactConfig) -> None:
     """
     if config.policy and not Path(config.policy).is_file():
         raise ConfigError(f"redact: there is no policy file {config.policy}")
+    for model in config.models:
+        check_model(model)
     acted = [type_.lower() for type_ in CONTEXTUAL if config.actions()[type_] != "keep"]
     if not config.names_model:
         if acted:

@@ -31,6 +31,29 @@ LONGEST: Final = 1000
 """Characters of a sentence beyond which it is cut."""
 
 
+_CASELESS: Final = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Arabic}\p{Hebrew}\p{Devanagari}\p{Bengali}\p{Tamil}\p{Telugu}\p{Thai}"
+    r"\p{Georgian}\p{Kannada}\p{Malayalam}\p{Gujarati}\p{Gurmukhi}\p{Sinhala}\p{Khmer}\p{Lao}\p{Myanmar}\p{Ethiopic}]"
+)
+_STOPS: Final = regex.compile(r"(?<=[.!?]\s)|(?<=[。！？।؟])")
+
+
+def sentences(text: str) -> Iterator[tuple[int, str]]:
+    """The `(offset, sentence)` of sentences in any language, outside code, tables and formulas, that could hold a name.
+
+    They hold a capitalised word, or a letter of a script without capitals.
+    """
+    for start, end in outside_code(text):
+        for line in _LINE.finditer(text, start, end):
+            if _FORMAL.search(line[0]):
+                continue
+            at = line.start()
+            for piece in _STOPS.split(line[0]):
+                if _CAPITALISED.search(piece) or _CASELESS.search(piece):
+                    yield from _cut(at, piece.rstrip())
+                at += len(piece)
+
+
 def windows(text: str, spans: Sequence[Span] = (), wide: bool = False) -> Iterator[tuple[int, str]]:
     """The `(offset, sentence)` of sentences outside code, tables and formulas where a name could stand.
 

@@ -94,7 +94,9 @@ def test_the_card_tells_the_measured_recall_or_that_there_is_none(folder: Path, 
     shown = f"{100 * made.recall:.1f} % (95 % CI {100 * made.low:.1f} % to {100 * made.high:.1f} %)"
     assert f"recall on 34 planted entities: {shown}" in card and "not measured" not in card
     assert "| EMAIL_ADDRESS | 12 |" in card
-    assert "left as they are: IP_ADDRESS, ORGANIZATION, LOCATION, NRP, DATE_TIME." in card and "| IP_ADDRESS |" not in card
+    assert (
+        "left as they are: IP_ADDRESS, ORGANIZATION, LOCATION, NRP, DATE_TIME." in card and "| IP_ADDRESS |" not in card
+    )
     pii = json.loads((tmp_path / "out" / "provenance.json").read_bytes())["pii"]
     assert pii["recall"]["gone"] == made.gone and pii["names_model"] is None and "SECRET" in pii["replaced"]
 
