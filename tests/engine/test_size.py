@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from chatlog.canaries.measure import measure
 from chatlog.demo import sample_paths
+from chatlog.demo.curate import CANARIES
 from chatlog.demo.generator import generate_logs
 from chatlog.engine.run import run
 from chatlog.pipeline import load
@@ -55,6 +57,7 @@ def test_twenty_thousand_conversations_stay_below_1500_mb_a_process(tmp_path: Pa
 def test_the_whole_demo_is_the_same_with_two_workers(curated: Path, tmp_path: Path) -> None:
     pipeline = load(ROOT / "pipelines" / "demo.toml", inputs=[str(path) for path in sample_paths().values()])
     run(pipeline, tmp_path / "run", workers=2)
+    measure(tmp_path / "run", CANARIES)  # the card tells it, so it must be the same too
     export(tmp_path / "run", tmp_path / "dataset")
     assert parts(tmp_path / "run") == parts(curated / "run")
     files = [path.relative_to(curated / "dataset") for path in (curated / "dataset").rglob("*") if path.is_file()]
