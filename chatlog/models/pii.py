@@ -22,7 +22,14 @@ from chatlog.text.windows import sentences, windows
 _MODEL_SCORE: Final = 0.75
 """The model's spans lose to cues and titles, whose ends are surer."""
 
+IDENTIFIER: Final = "lid.176.ftz"
+"""What tells which texts a model reads; a name for `weights.locate`."""
+_SURE: Final = 0.6
+_ENOUGH: Final = 12
+"""Letters below which a sentence's language cannot be told."""
+
 _NAME_LIKE: Final = regex.compile(r"\p{Lu}")
+_LETTERS: Final = regex.compile(r"[\p{L}\p{M}'’]+")
 _NEVER: Final = regex.compile(r"[\d@/\\<>{}=_#*|\[\]()]|https?:")
 
 
@@ -34,7 +41,6 @@ class PiiDetector:
         surrogates: whether surrogates may stand in the texts, which are left alone then.
         contextual: types of CONTEXTUAL that the model is asked for too.
         more: models of other languages.
-        identifier: what tells the language of a text, for `more`; a name for `weights.locate`.
     """
 
     def __init__(
@@ -43,12 +49,11 @@ class PiiDetector:
         surrogates: bool = False,
         contextual: Sequence[str] = (),
         more: Sequence[NamesModel] = (),
-        identifier: str = "",
     ) -> None:
         self._surrogates = surrogates
         self._wide = bool(contextual)
         self._more = [(model, MoreNames(model)) for model in more]
-        self._identifier = LanguageIdentifier(identifier) if any(model.languages for model in more) else None
+        self._identifier = LanguageIdentifier(IDENTIFIER)
         self._model = SpacyNames(names_model, ("PERSON", *contextual)) if names_model else None
 
     def detect(self, texts: Sequence[str], known: dict[str, list[Entity]] | None = None) -> list[list[Span]]:
@@ -76,7 +81,10 @@ class PiiDetector:
     def _add_names(
         self, model: SpacyNames, texts: Sequence[str], found: list[list[Span]], known: dict[str, list[Entity]]
     ) -> None:
-        pieces = [list(windows(text, spans, self._wide)) for text, spans in zip(texts, found, strict=True)]
+        pieces = [
+            [(offset, piece) for offset, piece in windows(text, spans, self._wide) if self._is_english(piece)]
+            for text, spans in zip(texts, found, strict=True)
+        ]
         # Sentences of a length go together: the model pads a batch to its longest.
         fresh = sorted({piece for each in pieces for _, piece in each if piece not in known}, key=_by_length)
         for piece, entities in zip(fresh, model.entities(fresh), strict=True):
@@ -102,13 +110,21 @@ class PiiDetector:
                     if not _NEVER.search(piece[start:end]) and not touches(holes, offset + start, offset + end):
                         found[at].append(Span(offset + start, offset + end, type_, score, settings.kind))
 
+    def _is_english(self, piece: str) -> bool:
+        """Whether a sentence is English as far as can be told: the model takes other languages' words for names."""
+        guess = self._identifier.guess(_words(piece))
+        return guess.code == "en" or guess.score < _SURE or guess.weight < _ENOUGH
+
     def _language(self, text: str) -> str:
-        assert self._identifier is not None
         return self._identifier.guess(prose(text)).code.partition("-")[0]
 
 
 def _by_length(piece: str) -> tuple[int, str]:
     return len(piece), piece
+
+
+def _words(piece: str) -> str:
+    return " ".join(_LETTERS.findall(piece))
 
 
 def _common(text: str, name: str) -> bool:

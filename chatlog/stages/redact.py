@@ -28,9 +28,6 @@ from chatlog.text.rewrite import Rewrite
 PUBLIC_NAMES: Final = "public_names"
 """The column of `fame`: keys of the names in a conversation that many users wrote."""
 
-_IDENTIFIER: Final = "lid.176.ftz"
-"""What tells which texts a model of one language reads."""
-
 SYSTEM: Final = -1
 """The message index of a span in the system prompt."""
 
@@ -234,7 +231,7 @@ def open_redact(config: RedactConfig, secret: bytes = b"") -> Iterator[BatchFn]:
         raise ConfigError("redact hashes a type, which needs the run's key; give CHATLOG_USER_KEY")
     policy = Policy(actions, config.min_score, frozenset(map(folded, config.allow)), config.known_figures, secret)
     wanted = tuple(type_ for type_ in CONTEXTUAL if actions[type_] != "keep")
-    redactor = Redactor(policy, PiiDetector(config.names_model, policy.surrogates, wanted, config.models, _IDENTIFIER))
+    redactor = Redactor(policy, PiiDetector(config.names_model, policy.surrogates, wanted, config.models))
 
     def batch(table: pa.Table) -> pa.Table:
         messages, systems, conversations = _open_rows(table, redactor, config)

@@ -46,6 +46,7 @@ _FIVE_DIGITS: Final = re.compile(r"\d(?:[\s().,/:年月년월-]*\d){4}")
 _HEX_GROUPS: Final = re.compile(
     r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\."
 )
+_LETTERS_DIGITS: Final = re.compile(r"[A-Za-z]{5}\d{2}")
 _LONG_WORD: Final = 26
 _SCRIPTS: Final = "Latin Cyrillic Greek Arabic Hebrew Armenian Georgian Ethiopic Devanagari Bengali Gurmukhi Gujarati"
 _SPACED: Final = (
@@ -56,6 +57,7 @@ _SPACED: Final = (
 TRIGGERS: Final[dict[str, Callable[[str], bool]]] = {
     "": lambda text: True,
     "digits": lambda text: _FIVE_DIGITS.search(text) is not None,
+    "letters": lambda text: _LETTERS_DIGITS.search(text) is not None,
     "colons": lambda text: _HEX_GROUPS.search(text) is not None,
     "word": lambda text: max(map(len, text.split()), default=0) >= _LONG_WORD,
 }
@@ -135,7 +137,7 @@ CONTACT: Final = (
     rule(
         "phone_international",
         "PHONE_NUMBER",
-        r"(?<![\w+.])(?:\+|\b00)\s?[1-9]\d{0,2}(?:[\s./-]{0,2}\(?\d{1,5}\)?){2,6}(?:\s?(?:x|ext\.?)\s?\d{1,6})?(?![\w])",
+        r"(?<![\w+.])(?<![\d)]\s)(?:\+|\b00)\s?[1-9]\d{0,2}(?:[\s./-]{0,2}\(?\d{1,5}\)?){2,6}(?:\s?(?:x|ext\.?)\s?\d{1,6})?(?![\w])",
         0.8,
         "digits",
         check=_long_phone,
@@ -242,7 +244,7 @@ MONEY: Final = (
     rule(
         "card",
         "CREDIT_CARD",
-        r"(?<![\w.-])(?:[2-6]\d{15}[\s-]\d{3}|[2-6]\d{3}(?P<sep>[\s-]?)\d{4}(?P=sep)\d{4}(?P=sep)\d{1,7}|3[47]\d{2}[\s-]?\d{6}[\s-]?\d{5}|3[47]\d{4}[\s-]\d{6}[\s-]\d{3}|3[068]\d{2}[\s-]?\d{6}[\s-]?\d{4})(?![\w])",
+        r"(?<![\w.-])(?<!\d{4}[\s-])(?:[2-6]\d{15}[\s-]\d{3}|[2-6]\d{3}(?P<sep>[\s-]?)\d{4}(?P=sep)\d{4}(?P=sep)\d{1,7}|3[47]\d{2}[\s-]?\d{6}[\s-]?\d{5}|3[47]\d{4}[\s-]\d{6}[\s-]\d{3}|3[068]\d{2}[\s-]?\d{6}[\s-]?\d{4})(?![\w]|[\s-]\d{4}(?!\d))",
         0.92,
         "digits",
         check=checksums.luhn,
@@ -251,7 +253,7 @@ MONEY: Final = (
         # Four groups of four are a card's way of writing, though a made-up number fails the check.
         "card_shape",
         "CREDIT_CARD",
-        r"(?<![\w.-])[3-6]\d{3}(?P<sep>[\s-])\d{4}(?P=sep)\d{4}(?P=sep)\d{4}(?![\w]|[\s-]\d)",
+        r"(?<![\w.-])(?<!\d{4}[\s-])[3-6]\d{3}(?P<sep>[\s-])\d{4}(?P=sep)\d{4}(?P=sep)\d{4}(?![\w]|[\s-]\d)",
         0.82,
         "digits",
     ),

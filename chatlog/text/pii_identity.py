@@ -98,7 +98,7 @@ IDENTITY: Final = (
         "NATIONAL_ID",
         r"(?<![\w])[a-z]{6}\d{2}[a-ehlmprst]\d{2}[a-z]\d{3}[a-z](?![\w])",
         0.95,
-        "digits",
+        "letters",
         check=checksums.codice_fiscale,
     ),
     rule(
@@ -124,7 +124,7 @@ IDENTITY: Final = (
         0.8,
         "digits",
     ),
-    rule("in_pan", "NATIONAL_ID", r"(?<![\w])(?-i:[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z])(?![\w])", 0.8, "digits"),
+    rule("in_pan", "NATIONAL_ID", r"(?<![\w])(?-i:[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z])(?![\w])", 0.8, "letters"),
     rule(
         "national_id_cue",
         "NATIONAL_ID",

@@ -10,7 +10,7 @@ import regex
 
 from chatlog.text.cues import cues, stems
 from chatlog.text.literals import Literals, matches
-from chatlog.text.pii_gazetteer import FAMILY, NOT_NAMES, is_family, is_given
+from chatlog.text.pii_gazetteer import FAMILY, NOT_NAMES, is_common, is_family, is_given
 from chatlog.text.pii_span import Span
 
 _TOKEN: Final = (
@@ -96,6 +96,8 @@ _DEGREE: Final = regex.compile(r",?[ \t](?:MD|PhD|Ph\.D|DDS|DVM|MBA|Esq|Jr|Sr|II
 _TITLES: Final = frozenset(_TITLE_WORDS.split("|"))
 _CAMEL: Final = regex.compile(r"(?<!\b(?:Mc|Mac|De|Di|La|Le|Van|Fitz|O|D))\p{Ll}\p{Lu}\p{Ll}|\p{Lu}{2}\p{Ll}{3}|_")
 """A name of a program's thing (TextBox, SQLAlchemy), not of a person."""
+_ABBREVIATION: Final = 5
+"""Letters of a word in capitals up to which it is an abbreviation (`JFK`), unless a list has it as a name."""
 _STRIP: Final = ".,;:'’\"()"
 
 
@@ -136,8 +138,21 @@ def trim_name(text: str, start: int, end: int) -> tuple[int, int] | None:
         last -= 1
     if last - first < (2 if titled or not text[first:last].isascii() else 3):
         return None
+    if text[last : last + 1].isdigit() or text[last : last + 1] == "_" or not _name_of_words(text[first:last], titled):
+        return None
     degree = _DEGREE.match(text, last)
     return first, degree.end() if degree is not None else last
+
+
+def _name_of_words(value: str, titled: bool) -> bool:
+    """Whether a value is more than ordinary words, letters and short abbreviations."""
+    words = [word.strip(_STRIP) for word in value.split()]
+    low = [word.lower() for word in words]
+    if titled or any(is_given(word) or is_family(word) for word in low):
+        return True
+    if all(is_common(word) or word in NOT_NAMES or len(word) < 2 for word in low):
+        return False
+    return not (len(words) == 1 and words[0].isupper() and words[0].isascii() and len(words[0]) <= _ABBREVIATION)
 
 
 def _announced(text: str, start: int, end: int) -> bool:
