@@ -9,7 +9,7 @@ import regex
 from anyascii import anyascii
 
 from chatlog.text.name_forms import bare_words
-from chatlog.text.pii_gazetteer import NOT_NAMES, is_family, is_given
+from chatlog.text.pii_gazetteer import NOT_NAMES, is_common, is_family, is_given
 from chatlog.text.pii_span import Span
 
 _WORDS: Final = frozenset(
@@ -76,13 +76,14 @@ def _patterns(names: Iterable[str]) -> list[Any]:
         foreign = [word for word in words if not word[0].isascii() and not regex.match(r"\p{Latin}", word)]
         if not foreign and not any(is_given(word) or is_family(word) for word in words):
             # Nothing but the model's word for it: its later mentions are those that look the same.
-            if len(name) > _SHORTEST and not (len(words) == 1 and words[0] in _UNSAFE):
+            if len(name) > _SHORTEST and not all(word in _UNSAFE or is_common(word) for word in words):
                 exact.add(name)
             continue
         if len(words) > 1 and len(" ".join(words)) > _SHORTEST:
             whole.add(r"[\s_.-]{1,2}".join(regex.escape(word) for word in words))
         for word in words:
-            if len(word) >= _SHORTEST and word not in _UNSAFE and word[0].isalpha():
+            ordinary = word in _UNSAFE or (is_common(word) and not is_given(word))
+            if len(word) >= _SHORTEST and not ordinary and word[0].isalpha():
                 forms |= _forms(word)
     found = []
     if whole:

@@ -155,10 +155,16 @@ def _name_of_words(value: str, titled: bool) -> bool:
     return not (len(words) == 1 and words[0].isupper() and words[0].isascii() and len(words[0]) <= _ABBREVIATION)
 
 
-def _announced(text: str, start: int, end: int) -> bool:
-    """Whether a cue's value is a name: several words, a listed name, or no word of a sentence."""
+_THING: Final = regex.compile(r"(?i)[\s,;|({\"'>*-]*name[\"'*]*\s?[:=：]")
+"""The label `name` alone: things have one as often as persons."""
+
+
+def _announced(text: str, label: int, start: int, end: int) -> bool:
+    """Whether a label's value is a name: several words, a listed name, or no word of a sentence."""
     value = text[start:end]
     words = value.split()
+    if _THING.match(text, label) and value.isascii():
+        return any(is_given(word.lower()) or is_family(word.lower()) for word in words)
     return (
         len(words) > 1
         or is_given(value.lower())
@@ -196,7 +202,7 @@ def find_names(text: str) -> Iterator[Span]:
         found = matches(pattern, text, number, hits) if len(low) == len(text) else pattern.finditer(text)
         for match in found:
             bounds = trim_name(text, *match.span("v"))
-            if bounds is not None and (recognizer != "name_label" or _announced(text, *bounds)):
+            if bounds is not None and (recognizer != "name_label" or _announced(text, match.start(), *bounds)):
                 yield Span(*bounds, "PERSON", score, recognizer)
     if not text.isascii():
         for match in _CASELESS.finditer(text):
