@@ -1,71 +1,27 @@
-"""Language identification with fastText's lid.176, and with what the script alone settles.
-
-The model: Joulin et al., "Bag of Tricks for Efficient Text Classification" (2016), trained by its
-authors on Wikipedia, Tatoeba and SETimes; 176 languages; CC-BY-SA 3.0 weights.
-"""
+"""Language identification: what the script settles, fastText's lid.176, and ELD where that is not sure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cached_property
+from typing import Final, Literal
 
 import regex
 
-from chatlog.models.weights import locate
+from chatlog.models.lid_ensemble import Ensemble, Evidence
+from chatlog.models.lid_fasttext import FastText
+from chatlog.models.weights import locate_file
+from chatlog.text.by_script import BY_SCRIPT, LARGEST, NOT_LATIN, by_letters, in_script
 from chatlog.text.function_words import small_words
 from chatlog.text.languages import UNKNOWN_CODE
 from chatlog.text.letters import possible_languages
 from chatlog.text.scripts import SOLE_LANGUAGE, keep_script, main_script, script_weights
 
-_CANDIDATES: Final = 5
+Ranked = list[tuple[str, float]]
+
+_CANDIDATES: Final = 20
 _MANY: Final = 60
-
-_PREFIX: Final = len("__label__")
-
-_LABELS: Final = {"als": "gsw", "bh": "bho", "no": "nb", "eml": "egl", "sh": "sh"}
-_CODES: Final = {f"__label__{label}": code for label, code in _LABELS.items()}
-"""fastText's labels are Wikipedia's domain names; where those are no BCP 47 codes, what they mean."""
-
-_BY_SCRIPT: Final = {
-    "Cyrl": frozenset(
-        "av ba be bg bxr ce cv kk krc kv ky lez mhr mk mn mrj myv os ru rue sah sr tg tt tyv uk xal uz".split()
-    ),
-    "Arab": frozenset("ar arz azb ckb fa lrc mzn pnb ps sd ug ur ku".split()),
-    "Deva": frozenset("hi mr ne sa bho mai new dty gom".split()),
-    "Hani": frozenset("zh yue wuu".split()),
-    "Jpan": frozenset(["ja"]),
-    "Hebr": frozenset("he yi".split()),
-    "Beng": frozenset("bn as bpy".split()),
-    "Ethi": frozenset(["am"]),
-    "Mymr": frozenset(["my"]),
-    "Tibt": frozenset(["bo"]),
-}
-_NOT_LATIN: Final = frozenset().union(*_BY_SCRIPT.values(), SOLE_LANGUAGE.values()) - {"sr", "uz", "az", "ku"}
-
-_DEFAULT: Final = {"Hani": "zh", "Arab": "ar", "Deva": "hi", "Cyrl": "ru", "Hebr": "he", "Beng": "bn", "Ethi": "am"} | {
-    "Mymr": "my",
-    "Tibt": "bo",
-}
-"""The largest language of a script, for texts of which the model says nothing that the script allows."""
-
-_LETTERS: Final = {
-    "Ethi": (("ti", regex.compile(r"[ኣኦዕቐ]|እዩ|ናይ|ዝነ")),),
-    "Tibt": (("dz", regex.compile(r"ཨིན|འདི་|ཚུ་|དགོ་|པའི་ཚུ")),),
-    "Beng": (("as", regex.compile(r"[ৰৱ]")),),
-    "Mymr": (("shn", regex.compile(r"[ႁၸၶႃႄꧦ]")),),
-    "Arab": (
-        ("ug", regex.compile(r"[ېۈۆۇۋ]")),
-        ("ckb", regex.compile(r"[ڕڵێ]")),
-    ),
-}
-"""Letters and words that one language of a script has, and its neighbours do not."""
-
-_SELDOM: Final = frozenset(
-    "ast an oc wa vo ia ie io jbo nds pms lmo egl sco war bcl pam gsw bar frr vls li nap scn sc co vec rm fur fy mwl"
-    " ilo ceb min eo dsb hsb br kw gv gd pfl diq nah hif sh".split()
-)
-"""Languages that the model guesses far more often in a few words than people write them in a chat."""
 
 _ENGLISH: Final = regex.compile(
     r"\b(?:i['’](?:m|ve|ll|d)|(?:don|can|isn|doesn|didn|won|couldn|wouldn|shouldn|aren|wasn)['’]t"
@@ -79,20 +35,13 @@ _ENGLISH_PHRASES: Final = frozenset(
 
 _SURE: Final = 0.75
 _CERTAIN: Final = 0.93
+_LITTLE: Final = 25.0
 _SHORT: Final = 60.0
 _SMALL_SHARE: Final = 0.12
 _SMALL_LEAD: Final = 0.4
 _INSTRUCTION: Final = 40
 _LONGEST: Final = 400
 _FIRST_LOOK: Final = 100
-
-_TRADITIONAL: Final = regex.compile(
-    r"[們個這來說對為會國學時後過還發經麼沒讓應該處點樣從關開間問題實現請寫給種體將與於]"
-)
-_SIMPLIFIED: Final = regex.compile(
-    r"[们个这来说对为会国学时后过还发经么没让应该处点样从关开间问题实现请写给种体将与于]"
-)
-_CANTONESE: Final = regex.compile(r"[嘅咗喺唔佢哋咁冇嗰啲嘢嚟畀]")
 
 
 @dataclass(frozen=True)
@@ -101,7 +50,7 @@ class Guess:
 
     Attributes:
         code: BCP 47; `und` for unknown.
-        score: 0 to 1; the model's probability, or 1 where the script settles it.
+        score: 0 to 1; the calibrated probability, or 1 where the script settles it.
         weight: weighted letters that the guess rests on, for a vote.
     """
 
@@ -114,17 +63,21 @@ NOTHING: Final = Guess(UNKNOWN_CODE, 0.0, 0.0)
 
 
 class LanguageIdentifier:
-    """lid.176 with script evidence; one instance a worker.
+    """A fastText model with script evidence and, for what it is not sure of, a second identifier; one a worker.
 
     Args:
-        model: a name for `weights.locate`.
+        model: a carried name, a path, or a Hub id with its revision.
+        file: the model's file, where it comes from the Hub.
+        second: the second identifier; it is loaded when the first text needs it.
     """
 
-    def __init__(self, model: str) -> None:
-        import fasttext
+    def __init__(self, model: str, file: str = "model.bin", second: Literal["eldc", "none"] = "eldc") -> None:
+        self._first = FastText(locate_file(model, file))
+        self._with_second = second == "eldc"
 
-        # The binding itself: its wrapper costs a tenth of a prediction, and zips pairs that are wanted as pairs.
-        self._predict: Any = fasttext.load_model(str(locate(model))).f.predict
+    @cached_property
+    def _second(self) -> Ensemble | None:
+        return Ensemble() if self._with_second else None
 
     def guess(self, words: str, weights: Mapping[str, float] | None = None) -> Guess:
         """The language of `words`, which must be one line of prose.
@@ -138,61 +91,69 @@ class LanguageIdentifier:
         if not script:
             return NOTHING
         weight = weights.get(script, 0.0)
-        sole = SOLE_LANGUAGE.get(script)
+        sole = SOLE_LANGUAGE.get(script) or ("ja" if script == "Jpan" else None)
         if sole is not None:
-            return Guess(sole, 1.0, weight)
-        if script == "Jpan":
-            return Guess("ja", 1.0, weight)
+            return Guess(in_script(sole, script, words), 1.0, weight)
         line = (keep_script(words, script) if len(weights) > 1 else words).lower()[:_LONGEST]
         code, score = self._best(line, script, weight)
-        return Guess(_with_script(code, script, line), score, weight)
-
-    def _ranked(self, line: str, script: str, count: int) -> list[tuple[str, float]]:
-        """The model's best languages that the script allows, and their probabilities."""
-        allowed = _BY_SCRIPT.get(script)
-        return [
-            (code, min(1.0, score))
-            for score, label in self._predict(line + "\n", count, 0.0, "strict")
-            if (code := _CODES.get(label) or label[_PREFIX:])
-            and (code in allowed if allowed is not None else code not in _NOT_LATIN)
-        ]
+        return Guess(in_script(code, script, line), score, weight)
 
     def _best(self, line: str, script: str, weight: float) -> tuple[str, float]:
-        settled = _by_letters(line, script)
+        settled = by_letters(line, script)
         if settled:
             return settled, 0.95
         possible = possible_languages(line) if weight < _SHORT else None
-        if possible is None:
-            # Most texts show their language at once; only the others are worth more of the line, and more candidates.
+        if possible is None and weight >= _LITTLE:
+            # Most texts show their language at once; only the others are worth a second look.
             beginning = _beginning(line)
-            ranked = self._ranked(beginning, script, 1)
-            score = ranked[0][1] if ranked else 0.0
-            if score >= _CERTAIN:
+            ranked = self._first.ranked(beginning, script, 1)
+            if ranked and ranked[0][1] >= _CERTAIN:
                 return ranked[0]
-            if score < _SURE or beginning is not line:
-                ranked = self._ranked(line, script, _CANDIDATES)
-        else:
-            ranked = self._ranked(line, script, _MANY)
-        if possible is not None:
-            within = [(code, score) for code, score in ranked if code in possible]
-            # A letter is proof that the model's doubt does not weigh: its own score would say unknown.
-            ranked = [(within[0][0], max(0.5, within[0][1])), *within[1:]] if within else ranked
+        ranked = self._first.ranked(line, script, _MANY if weight < _LITTLE or possible else _CANDIDATES)
+        first = ranked[0][1] if ranked else 0.0
+        together = self._together(line, script, weight, ranked, possible)
         if script != "Latn":
-            return ranked[0] if ranked else (_DEFAULT.get(script, UNKNOWN_CODE), 0.5)
-        code, score = ranked[0] if ranked else (UNKNOWN_CODE, 0.0)
-        if score < _SURE and (_ENGLISH.search(line) is not None or (weight < _SHORT and _is_english(line))):
+            return together[0] if together else (LARGEST.get(script, UNKNOWN_CODE), 0.5)
+        code, score = together[0] if together else (UNKNOWN_CODE, 0.0)
+        if first < _SURE and (_ENGLISH.search(line) is not None or (weight < _SHORT and _is_english(line))):
             return "en", max(score, 0.6)
         # The model knows no Maori, and is sure of Latvian by its macrons: then only plain evidence counts.
-        strict = score >= _SURE
-        if score < _CERTAIN:
+        strict = first >= _SURE
+        if first < _CERTAIN:
             small, share, lead = small_words(line, _SMALL_SHARE * (1 + strict))
             if small and lead >= _SMALL_LEAD * (1 + 2 * strict):
                 return small, max(score, min(0.9, share * 2))
-        if score < _SURE:
-            if weight < _SHORT and code in _SELDOM:
-                # In a few words the model takes Spanish for Asturian as often as not.
-                return next(((c, s) for c, s in ranked if c not in _SELDOM), (code, score))
         return code, score
+
+    def _together(
+        self, line: str, script: str, weight: float, ranked: Ranked, possible: frozenset[str] | None
+    ) -> Ranked:
+        """The languages that the letters of the line leave possible, with their calibrated probabilities."""
+        if self._second is None:
+            alone = [(code, score) for code, score in ranked if possible is None or code in possible]
+            # A letter is proof that the model's doubt does not weigh: its own score would say unknown.
+            return [(alone[0][0], max(0.5, alone[0][1])), *alone[1:]] if alone and possible else alone or ranked
+        found = self._second.evidence(line, ranked, lambda code: _fits(code, script))
+        within = [one for one in found if possible is None or one.code in possible]
+        return self._second.best(within or found, weight)
+
+    def evidence(self, words: str) -> tuple[list[Evidence], float]:
+        """What both identifiers say of a line, and its weight, for fitting how they are weighed."""
+        weights = script_weights(words)
+        script = _deciding_script(words, weights)
+        if self._second is None or not script or script in SOLE_LANGUAGE or script == "Jpan":
+            return [], 0.0
+        weight = weights[script]
+        line = (keep_script(words, script) if len(weights) > 1 else words).lower()[:_LONGEST]
+        possible = possible_languages(line) if weight < _SHORT else None
+        ranked = self._first.ranked(line, script, _MANY if weight < _LITTLE or possible else _CANDIDATES)
+        found = self._second.evidence(line, ranked, lambda code: _fits(code, script))
+        return [one for one in found if possible is None or one.code in possible] or found, weight
+
+
+def _fits(code: str, script: str) -> bool:
+    allowed = BY_SCRIPT.get(script)
+    return code in allowed if allowed is not None else code not in NOT_LATIN
 
 
 def _beginning(line: str) -> str:
@@ -213,27 +174,6 @@ def _deciding_script(words: str, weights: Mapping[str, float]) -> str:
     return script
 
 
-def _by_letters(line: str, script: str) -> str:
-    """The language that a letter of its own gives away within a script; empty for none."""
-    for code, pattern in _LETTERS.get(script, ()):
-        if len(pattern.findall(line)) * 40 > len(line):
-            return code
-    return ""
-
-
 def _is_english(line: str) -> bool:
     words = line.replace("!", " ").replace("?", " ").replace(",", " ").replace(".", " ").split()
     return bool(words) and all(word in _ENGLISH_PHRASES for word in words)
-
-
-def _with_script(code: str, script: str, line: str) -> str:
-    """The code with its script where it is written in two; Chinese told apart by its characters."""
-    if script == "Hani" and code in ("zh", "yue", "wuu"):
-        if _CANTONESE.search(line):
-            return "yue"
-        traditional = len(_TRADITIONAL.findall(line))
-        simplified = len(_SIMPLIFIED.findall(line))
-        return "zh-Hant" if traditional > simplified else "zh-Hans"
-    if code in ("sr", "uz", "az", "ku", "sh"):
-        return f"{code}-{script}"
-    return code

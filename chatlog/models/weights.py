@@ -115,6 +115,26 @@ def locate(name: str) -> Path:
     return _from_hub(name)
 
 
+def locate_file(name: str, file: str) -> Path:
+    """The one file of a model that is one file: a carried one, a path, or `file` of a Hub repository.
+
+    Only that file is fetched from the Hub: a repository may hold several versions, of gigabytes each.
+
+    Raises:
+        ConfigError, MissingExtra: as check_name.
+        DataError: as locate, or a folder does not hold the file.
+    """
+    check_name(name)
+    match = None if name in CARRIED or Path(name).expanduser().exists() else _HUB_ID.fullmatch(name)
+    if match is not None:
+        return _file_from_hub(name, match, file)
+    path = locate(name)
+    path = path / file if path.is_dir() else path
+    if not path.is_file():
+        raise DataError(f"model {name!r} has no file {file}; name the model's own file")
+    return path
+
+
 def identity(name: str) -> str:
     """What stands for the weights in a provenance: the pinned SHA-256, the Hub revision, or a path's name."""
     carried = CARRIED.get(name)
@@ -161,3 +181,17 @@ def _from_hub(name: str) -> Path:
     except Exception as error:
         raise DataError(f"model {name} could not be fetched: {type(error).__name__}; give a local path") from error
     return Path(folder)
+
+
+def _file_from_hub(name: str, match: re.Match[str], file: str) -> Path:
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise MissingExtra(f"model {name}", "hub") from error
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        return Path(hf_hub_download(match["repo"], file, revision=match["revision"]))
+    except Exception as error:
+        raise DataError(
+            f"{file} of model {name} could not be fetched: {type(error).__name__}; give a local path"
+        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,16 @@ class LanguageConfig(Config):
     """Settings of `language`."""
 
     model: str = "lid.176.ftz"
-    """The identifier's weights: a carried name, or the path of a fastText model with lid.176's labels."""
+    """The fastText model: a carried name, a path, or a Hub id with its revision (lid.176, GlotLID, NLLB's)."""
 
-    min_score: float = Field(default=0.1, ge=0, le=1)
-    """Probability below which a message's language is unknown."""
+    file: str = Field(default="model.bin", min_length=1)
+    """The model's file in a Hub repository or a folder; GlotLID's repository holds several versions."""
+
+    second: Literal["eldc", "none"] = "eldc"
+    """The identifier that is asked about what the first one is not sure of."""
+
+    min_score: float = Field(default=0.15, ge=0, le=1)
+    """Calibrated probability below which a message's language is unknown."""
 
     min_letters: float = Field(default=2, ge=1)
     """Letters of prose below which a message's language is unknown (a Han character counts as 2.5)."""
@@ -118,7 +124,7 @@ def _vote(
 @contextmanager
 def open_language(config: LanguageConfig) -> Iterator[BatchFn]:
     """Yields the batch function; loads the identifier's weights once."""
-    identifier = LanguageIdentifier(config.model)
+    identifier = LanguageIdentifier(config.model, config.file, config.second)
 
     def batch(table: pa.Table) -> pa.Table:
         column = table.column("messages").combine_chunks()
@@ -156,7 +162,7 @@ def check_language(config: LanguageConfig) -> None:
 
 LANGUAGE: Final = Stage(
     name="language",
-    version=2,
+    version=3,
     config=LanguageConfig,
     reads=_READS,
     writes=_WRITES,

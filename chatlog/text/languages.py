@@ -27,6 +27,9 @@ NAMES: Final = {code: name for code, _, name in _ENTRIES}
 
 _FOLD: Final = {member: group.split()[0] for group in _lines("macrolanguages.txt") for member in group.split()[1:]}
 
+_BY_ISO_639_3: Final = {three: code for code, three in reversed(ISO_639_3.items())}
+"""BCP 47 code by ISO 639-3 code; where two share one, the first of the file."""
+
 _RETIRED: Final = {"iw": "heb", "in": "ind", "ji": "yid", "mo": "ron"}
 """Codes that BCP 47's registry keeps only as deprecated, and what they became."""
 
@@ -44,8 +47,20 @@ def fold_code(code: str) -> str:
     return _FOLD.get(three, three)
 
 
+def shortest_code(three: str) -> str:
+    """The BCP 47 code for an ISO 639-3 code: `en` for `eng`, and `ar` for `arb`, which belongs to `ara`.
+
+    A code that is in no table stands for itself, as BCP 47 wants it.
+    """
+    return _BY_ISO_639_3.get(three) or _BY_ISO_639_3.get(_FOLD.get(three, ""), three)
+
+
 def english_name(code: str) -> str:
-    """The English name for a BCP 47 code, as lmsys-chat-1m writes them; `unknown` for `und`."""
+    """The English name for a BCP 47 code, as lmsys-chat-1m writes them; `unknown` for `und`.
+
+    A language that is in no table, as a larger model may find it, has its code for a name.
+    """
     if code == UNKNOWN_CODE:
         return UNKNOWN_NAME
-    return NAMES.get(code.split("-")[0], UNKNOWN_NAME)
+    language = code.split("-")[0]
+    return NAMES.get(language, language)

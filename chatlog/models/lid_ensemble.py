@@ -1,0 +1,153 @@
+"""Two identifiers together: what lid.176 and ELD say of a line, weighed into one calibrated probability.
+
+ELD (package `eldc`, Apache-2.0, 60 languages) scores n-grams of words and their beginnings; it is far better on
+single words than lid.176, which was trained on sentences, and it is silent where no n-gram is known. The weights are
+those of a multinomial logistic regression over the languages that either identifier proposes, fitted by length of the
+line with `benchmarks/fit_language.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from chatlog.text.languages import fold_code
+
+_FLOOR: Final = 1e-4
+"""The least probability that a model's silence about a language stands for."""
+
+_MOST: Final = 20
+"""ELD gives no more scores than so many."""
+
+_MEMBERS: Final = {"no": "nb", "ms": "id", "ku": "ku", "hr": "hr"}
+"""Which language ELD's code stands for where it means a group: of the group's, the most frequent in chats."""
+
+
+class Weights(NamedTuple):
+    """What the evidence weighs for lines of one length.
+
+    Attributes:
+        probability: of the natural logarithm of lid.176's probability.
+        score: of ELD's score (0 to 1).
+        silent: for a language that ELD knows and gives no score.
+        foreign: for a language that ELD does not know.
+        prior: of how frequent the language is in chats (see `FREQUENCY`).
+    """
+
+    probability: float
+    score: float
+    silent: float
+    foreign: float
+    prior: float
+
+
+LENGTHS: Final = (8, 14, 25, 60)
+"""Weighted letters below which a line falls into the first, second, ... class of lengths."""
+
+WEIGHTS: Final = (
+    Weights(0.174, 7.475, 1.463, 3.342, 0.5),
+    Weights(0.391, 9.228, 1.920, 5.074, 0.5),
+    Weights(0.699, 10.365, 0.573, 6.603, 0.5),
+    Weights(0.860, 8.890, 3.403, 6.855, 0.5),
+    Weights(1.195, 6.217, 2.437, 5.676, 0.5),
+)
+"""By class of length."""
+
+_FREQUENT: Final = {
+    2.0: "en",
+    1.0: "es fr de pt it ru zh ja ar",
+    0.5: "ko pl nl tr id vi uk cs sv fa hi hu el ro fi da nb he th ca",
+    -2.0: "ast an oc wa vo ia ie io jbo nds pms lmo egl sco war bcl pam gsw bar frr vls li nap scn sc co vec rm fur fy"
+    " mwl ilo ceb min eo dsb hsb br kw gv gd pfl diq nah hif sh la lb so mt kv vep mhr mrj myv ay qu gn",
+}
+FREQUENCY: Final = {code: weight for weight, codes in _FREQUENT.items() for code in codes.split()}
+"""How frequent a language is in chats, roughly, in logarithms; 0 for those that are not named.
+
+The last group are languages that lid.176 guesses far more often in a few words than people write them in a chat.
+"""
+
+
+@cache
+def _group(code: str) -> str:
+    return fold_code(code)
+
+
+class Evidence(NamedTuple):
+    """What is known of one candidate: the features of `Weights`, in its order."""
+
+    code: str
+    probability: float
+    score: float
+    silent: float
+    foreign: float
+    prior: float
+
+
+class Ensemble:
+    """The two identifiers' say, weighed; one instance a worker."""
+
+    def __init__(self) -> None:
+        import eldc
+
+        eldc.init()
+        # Settings of its own: another user of the package in this process may set others.
+        self._detector: Any = eldc.instance()
+        self._detector.set_scores(_MOST)
+        self._known = {_group(code) for code in eldc.LANGUAGES}
+
+    def detect(self, line: str) -> str:
+        """ELD's best code; `und` for none."""
+        return str(self._detector.detect(line))
+
+    def scores(self, line: str) -> dict[str, float]:
+        """ELD's scores by its codes, best first; empty where it knows nothing of the line."""
+        found: dict[str, float] = self._detector.detect_details(line).scores
+        return found
+
+    def evidence(self, line: str, ranked: Sequence[tuple[str, float]], fits: Callable[[str], bool]) -> list[Evidence]:
+        """What speaks for each language that either identifier proposes.
+
+        Args:
+            line: what ELD looks at.
+            ranked: codes and probabilities of the first identifier.
+            fits: whether the line can be in a language, by its script; asked of what only ELD proposes.
+        """
+        by_group: dict[str, float] = {}
+        proposed = [code for code, _ in ranked]
+        groups = {_group(code) for code in proposed}
+        for code, score in self.scores(line).items():
+            group = _group(code)
+            by_group.setdefault(group, score)
+            if group not in groups and fits(member := _MEMBERS.get(code, code)):
+                proposed.append(member)
+        probabilities = dict(ranked)
+        found = []
+        for code in proposed:
+            group = _group(code)
+            known = group in self._known
+            its = by_group.get(group)
+            found.append(
+                Evidence(
+                    code,
+                    math.log(max(probabilities.get(code, 0.0), _FLOOR)),
+                    its or 0.0,
+                    float(known and its is None),
+                    float(not known),
+                    FREQUENCY.get(code, 0.0),
+                )
+            )
+        return found
+
+    def best(self, found: Sequence[Evidence], weight: float) -> list[tuple[str, float]]:
+        """The candidates and their calibrated probabilities, best first."""
+        if not found:
+            return []
+        length = sum(weight >= limit for limit in LENGTHS)
+        a, b, c, d, e = WEIGHTS[length]
+        logits = [(a * x[1] + b * x[2] + c * x[3] + d * x[4] + e * x[5], x.code) for x in found]
+        highest = max(logits)[0]
+        exponents = [(math.exp(logit - highest), code) for logit, code in logits]
+        total = math.fsum(value for value, _ in exponents)
+        return sorted(((code, value / total) for value, code in exponents), key=lambda pair: (-pair[1], pair[0]))
