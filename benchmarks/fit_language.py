@@ -23,8 +23,8 @@ from chatlog.text.languages import fold_code
 from chatlog.text.prose import prose_lines
 
 _RIDGE = 1e-4
-_FITTED = 4
-"""Features whose weights are fitted: all but the last."""
+_PRIOR = 4
+"""The feature whose weight is not fitted."""
 
 Case = tuple[list[Evidence], list[bool]]
 """The candidates of a row, and which of them its language is."""
@@ -46,22 +46,26 @@ def cases(path: Path, identifier: LanguageIdentifier) -> list[tuple[int, int, Ca
 
 
 def _arrays(given: list[Case]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    width = max(len(evidence) for evidence, _ in given)
-    features = np.zeros((len(given), width, 5))
+    """Features, a mask of what is no candidate, and what is right; the last candidate is that it is none of them."""
+    width = max(len(evidence) for evidence, _ in given) + 1
+    features = np.zeros((len(given), width, 6))
     mask = np.full((len(given), width), -1e9)
     right = np.zeros((len(given), width), dtype=bool)
     for place, (evidence, gold) in enumerate(given):
-        features[place, : len(evidence)] = [one[1:] for one in evidence]
+        features[place, : len(evidence), :5] = [one[1:] for one in evidence]
         mask[place, : len(evidence)] = 0
         right[place, : len(evidence)] = gold
+    features[:, -1, 5] = 1
+    mask[:, -1] = 0
+    right[:, -1] = ~right.any(axis=1)
     return features, mask, right
 
 
 def fit(given: list[Case], prior: float) -> npt.NDArray[np.float64]:
-    """The four fitted weights, by maximum likelihood with a small ridge."""
-    features, mask, right = _arrays([case for case in given if any(case[1])])
-    offset = mask + prior * features[:, :, _FITTED]
-    features = features[:, :, :_FITTED]
+    """The weights, by maximum likelihood with a small ridge; that of the frequency is `prior`."""
+    features, mask, right = _arrays(given)
+    offset = mask + prior * features[:, :, _PRIOR]
+    features = np.delete(features, _PRIOR, axis=2)
 
     def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         logits = features @ weights + offset
@@ -73,7 +77,8 @@ def fit(given: list[Case], prior: float) -> npt.NDArray[np.float64]:
         gradient = ((share - of_right / total)[:, :, None] * features).sum(axis=1).mean(axis=0)
         return float(-np.log(total).mean() + _RIDGE * weights @ weights), gradient + 2 * _RIDGE * weights
 
-    return np.asarray(minimize(loss, np.array([1.0, 5.0, 0.0, 2.0]), jac=True, method="L-BFGS-B").x)
+    found = minimize(loss, np.array([1.0, 5.0, 0.0, 2.0, 0.0]), jac=True, method="L-BFGS-B").x
+    return np.insert(found, _PRIOR, prior)
 
 
 def measured(given: list[Case], weights: npt.NDArray[np.float64]) -> dict[str, float]:
@@ -82,7 +87,7 @@ def measured(given: list[Case], weights: npt.NDArray[np.float64]) -> dict[str, f
     logits = features @ weights + mask
     share = np.exp(logits - logits.max(axis=1, keepdims=True))
     share /= share.sum(axis=1, keepdims=True)
-    best = logits.argmax(axis=1)
+    best = logits[:, :-1].argmax(axis=1)
     rows = np.arange(len(given))
     return {
         "n": len(given),
@@ -102,7 +107,7 @@ def main() -> None:
     told = []
     for length, now in enumerate(WEIGHTS):
         half = [[case for bit, its, case in everything if its == length and bit == side] for side in (0, 1)]
-        weights = np.append(fit(half[0], now.prior), now.prior)
+        weights = fit(half[0], now.prior)
         told.append(
             {
                 "weights": [round(float(weight), 3) for weight in weights],

@@ -33,6 +33,9 @@ _ENGLISH_PHRASES: Final = frozenset(
     " right correct wrong exactly never mind of course welcome".split()
 )
 
+_LIKELY: Final = 0.6
+"""lid.176's probability from which ELD's word for the same language makes it sure: 99 of 100 are right in chats."""
+
 _SURE: Final = 0.75
 _CERTAIN: Final = 0.93
 _LITTLE: Final = 25.0
@@ -99,19 +102,25 @@ class LanguageIdentifier:
         return Guess(in_script(code, script, line), score, weight)
 
     def _best(self, line: str, script: str, weight: float) -> tuple[str, float]:
+        if script == "Hani":
+            return "zh", 0.95  # which Chinese it is, its characters tell
         settled = by_letters(line, script)
         if settled:
             return settled, 0.95
         possible = possible_languages(line) if weight < _SHORT else None
+        together: Ranked = []
         if possible is None and weight >= _LITTLE:
             # Most texts show their language at once; only the others are worth a second look.
             beginning = _beginning(line)
             ranked = self._first.ranked(beginning, script, 1)
             if ranked and ranked[0][1] >= _CERTAIN:
                 return ranked[0]
-        ranked = self._first.ranked(line, script, _MANY if weight < _LITTLE or possible else _CANDIDATES)
+            if ranked and ranked[0][1] >= _LIKELY and self._second and self._second.agrees(beginning, ranked[0][0]):
+                together = [(ranked[0][0], (1 + ranked[0][1]) / 2)]
+        if not together:
+            ranked = self._first.ranked(line, script, _MANY if possible else _CANDIDATES)
+            together = self._together(line, script, weight, ranked, possible)
         first = ranked[0][1] if ranked else 0.0
-        together = self._together(line, script, weight, ranked, possible)
         if script != "Latn":
             return together[0] if together else (LARGEST.get(script, UNKNOWN_CODE), 0.5)
         code, score = together[0] if together else (UNKNOWN_CODE, 0.0)
@@ -146,7 +155,7 @@ class LanguageIdentifier:
         weight = weights[script]
         line = (keep_script(words, script) if len(weights) > 1 else words).lower()[:_LONGEST]
         possible = possible_languages(line) if weight < _SHORT else None
-        ranked = self._first.ranked(line, script, _MANY if weight < _LITTLE or possible else _CANDIDATES)
+        ranked = self._first.ranked(line, script, _MANY if possible else _CANDIDATES)
         found = self._second.evidence(line, ranked, lambda code: _fits(code, script))
         return [one for one in found if possible is None or one.code in possible] or found, weight
 

@@ -21,6 +21,10 @@ _FLOOR: Final = 1e-4
 _MOST: Final = 20
 """ELD gives no more scores than so many."""
 
+_LEAST: Final = 0.01
+_FIRST: Final = 6
+"""Of either identifier the first so many languages are candidates, and lid.176's that have this probability."""
+
 _MEMBERS: Final = {"no": "nb", "ms": "id", "ku": "ku", "hr": "hr"}
 """Which language ELD's code stands for where it means a group: of the group's, the most frequent in chats."""
 
@@ -34,6 +38,7 @@ class Weights(NamedTuple):
         silent: for a language that ELD knows and gives no score.
         foreign: for a language that ELD does not know.
         prior: of how frequent the language is in chats (see `FREQUENCY`).
+        none: the logit of the case that it is none of the candidates.
     """
 
     probability: float
@@ -41,17 +46,18 @@ class Weights(NamedTuple):
     silent: float
     foreign: float
     prior: float
+    none: float
 
 
 LENGTHS: Final = (8, 14, 25, 60)
 """Weighted letters below which a line falls into the first, second, ... class of lengths."""
 
 WEIGHTS: Final = (
-    Weights(0.174, 7.475, 1.463, 3.342, 0.5),
-    Weights(0.391, 9.228, 1.920, 5.074, 0.5),
-    Weights(0.699, 10.365, 0.573, 6.603, 0.5),
-    Weights(0.860, 8.890, 3.403, 6.855, 0.5),
-    Weights(1.195, 6.217, 2.437, 5.676, 0.5),
+    Weights(0.094, 9.066, 1.737, 5.373, 0.500, 6.127),
+    Weights(0.256, 10.381, 1.706, 6.124, 0.500, 5.983),
+    Weights(0.434, 11.190, 0.459, 6.825, 0.500, 5.985),
+    Weights(0.960, 9.936, 3.345, 7.084, 0.500, 5.288),
+    Weights(1.540, 8.446, 3.022, 6.536, 0.500, 4.058),
 )
 """By class of length."""
 
@@ -97,9 +103,9 @@ class Ensemble:
         self._detector.set_scores(_MOST)
         self._known = {_group(code) for code in eldc.LANGUAGES}
 
-    def detect(self, line: str) -> str:
-        """ELD's best code; `und` for none."""
-        return str(self._detector.detect(line))
+    def agrees(self, line: str, code: str) -> bool:
+        """Whether ELD takes the line for that language too, or for one that folds together with it."""
+        return _group(self._detector.detect(line)) == _group(code)
 
     def scores(self, line: str) -> dict[str, float]:
         """ELD's scores by its codes, best first; empty where it knows nothing of the line."""
@@ -115,14 +121,14 @@ class Ensemble:
             fits: whether the line can be in a language, by its script; asked of what only ELD proposes.
         """
         by_group: dict[str, float] = {}
-        proposed = [code for code, _ in ranked]
+        probabilities = {code: score for place, (code, score) in enumerate(ranked) if score >= _LEAST or place < _FIRST}
+        proposed = list(probabilities)
         groups = {_group(code) for code in proposed}
-        for code, score in self.scores(line).items():
+        for place, (code, score) in enumerate(self.scores(line).items()):
             group = _group(code)
             by_group.setdefault(group, score)
-            if group not in groups and fits(member := _MEMBERS.get(code, code)):
+            if place < _FIRST and group not in groups and fits(member := _MEMBERS.get(code, code)):
                 proposed.append(member)
-        probabilities = dict(ranked)
         found = []
         for code in proposed:
             group = _group(code)
@@ -145,9 +151,9 @@ class Ensemble:
         if not found:
             return []
         length = sum(weight >= limit for limit in LENGTHS)
-        a, b, c, d, e = WEIGHTS[length]
+        a, b, c, d, e, none = WEIGHTS[length]
         logits = [(a * x[1] + b * x[2] + c * x[3] + d * x[4] + e * x[5], x.code) for x in found]
-        highest = max(logits)[0]
+        highest = max(none, max(logits)[0])
         exponents = [(math.exp(logit - highest), code) for logit, code in logits]
-        total = math.fsum(value for value, _ in exponents)
+        total = math.fsum(value for value, _ in exponents) + math.exp(none - highest)
         return sorted(((code, value / total) for value, code in exponents), key=lambda pair: (-pair[1], pair[0]))

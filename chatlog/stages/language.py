@@ -32,7 +32,7 @@ class LanguageConfig(Config):
     second: Literal["eldc", "none"] = "eldc"
     """The identifier that is asked about what the first one is not sure of."""
 
-    min_score: float = Field(default=0.15, ge=0, le=1)
+    min_score: float = Field(default=0.1, ge=0, le=1)
     """Calibrated probability below which a message's language is unknown."""
 
     min_letters: float = Field(default=2, ge=1)
