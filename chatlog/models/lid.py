@@ -13,9 +13,10 @@ from chatlog.models.lid_ensemble import Ensemble, Evidence
 from chatlog.models.lid_fasttext import FastText
 from chatlog.models.weights import locate_file
 from chatlog.text.by_script import BY_SCRIPT, LARGEST, NOT_LATIN, by_letters, in_script
-from chatlog.text.function_words import small_words
+from chatlog.text.function_words import phrase_language, small_words
 from chatlog.text.languages import UNKNOWN_CODE
 from chatlog.text.letters import possible_languages
+from chatlog.text.noise import is_mashed
 from chatlog.text.scripts import SOLE_LANGUAGE, keep_script, main_script, script_weights
 
 Ranked = list[tuple[str, float]]
@@ -36,12 +37,15 @@ _ENGLISH_PHRASES: Final = frozenset(
 _LIKELY: Final = 0.6
 """lid.176's probability from which ELD's word for the same language makes it sure: 99 of 100 are right in chats."""
 
+_DOUBT: Final = 0.35
 _SURE: Final = 0.75
 _CERTAIN: Final = 0.93
 _LITTLE: Final = 25.0
 _SHORT: Final = 60.0
 _SMALL_SHARE: Final = 0.12
 _SMALL_LEAD: Final = 0.4
+_ROMANISED_SHARE: Final = 0.25
+_ROMANISED_LEAD: Final = 1.1
 _INSTRUCTION: Final = 40
 _LONGEST: Final = 400
 _FIRST_LOOK: Final = 100
@@ -104,7 +108,7 @@ class LanguageIdentifier:
     def _best(self, line: str, script: str, weight: float) -> tuple[str, float]:
         if script == "Hani":
             return "zh", 0.95  # which Chinese it is, its characters tell
-        settled = by_letters(line, script)
+        settled = by_letters(line, script) or phrase_language(line)
         if settled:
             return settled, 0.95
         possible = possible_languages(line) if weight < _SHORT else None
@@ -130,9 +134,18 @@ class LanguageIdentifier:
         strict = first >= _SURE
         if first < _CERTAIN:
             small, share, lead = small_words(line, _SMALL_SHARE * (1 + strict))
-            if small and lead >= _SMALL_LEAD * (1 + 2 * strict):
+            if small.endswith("-Latn"):
+                # Romanised words are spelled in many ways, and some are words elsewhere: one alone says nothing.
+                if share >= _ROMANISED_SHARE and lead >= _ROMANISED_LEAD:
+                    return small, max(0.5, min(0.9, share * 2))
+            elif small and lead >= _SMALL_LEAD * (1 + 2 * strict):
                 return small, max(score, min(0.9, share * 2))
+            if not strict and self._is_gibberish(line, score):
+                return UNKNOWN_CODE, 0.0
         return code, score
+
+    def _is_gibberish(self, line: str, score: float) -> bool:
+        return is_mashed(line) or (score < _DOUBT and self._second is not None and self._second.is_silent(line))
 
     def _together(
         self, line: str, script: str, weight: float, ranked: Ranked, possible: frozenset[str] | None

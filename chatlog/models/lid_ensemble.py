@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from chatlog.text.languages import fold_code
+from chatlog.text.languages import UNKNOWN_CODE, fold_code
 
 _FLOOR: Final = 1e-4
 """The least probability that a model's silence about a language stands for."""
@@ -106,6 +106,10 @@ class Ensemble:
     def agrees(self, line: str, code: str) -> bool:
         """Whether ELD takes the line for that language too, or for one that folds together with it."""
         return _group(self._detector.detect(line)) == _group(code)
+
+    def is_silent(self, line: str) -> bool:
+        """Whether ELD knows no n-gram of the line: as good as no language has them."""
+        return str(self._detector.detect(line)) == UNKNOWN_CODE
 
     def scores(self, line: str) -> dict[str, float]:
         """ELD's scores by its codes, best first; empty where it knows nothing of the line."""

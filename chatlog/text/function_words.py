@@ -1,4 +1,4 @@
-"""Guesses at languages by their small words, for those that the identifier's model does not know."""
+"""Guesses at languages by their small words and by phrases, where an identifier's model does not know them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ import numpy.typing as npt
 import regex
 
 _SIGNS: Final = ",.!?…%"
+_AROUND: Final = " .,!?…¡¿()'-؟،।。！？"
 _WORD: Final = regex.compile(r"['’ʻ]?[\p{L}\p{M}]+(?:['’ʻ-][\p{L}\p{M}]*)*")
+
+
+def _lines(name: str) -> list[str]:
+    text = files("chatlog.text").joinpath(name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
 def _weights() -> tuple[list[str], dict[str, int], npt.NDArray[np.float64]]:
     """The languages, sorted; the row of each word; and `(words, languages)`: how much it speaks for each."""
-    text = files("chatlog.text").joinpath("function_words.txt").read_text(encoding="utf-8")
     owners: dict[str, set[str]] = {}
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            code, *words = line.split()
-            for word in words:
-                owners.setdefault(word, set()).add(code)
+    for line in (*_lines("function_words.txt"), *_lines("function_words_romanised.txt")):
+        code, *words = line.split()
+        for word in words:
+            owners.setdefault(word, set()).add(code)
     languages = sorted(set().union(*owners.values()))
     column = {code: place for place, code in enumerate(languages)}
     weights = np.zeros((len(owners), len(languages)))
@@ -32,6 +36,21 @@ def _weights() -> tuple[list[str], dict[str, int], npt.NDArray[np.float64]]:
 
 
 _LANGUAGES, _ROWS, _WEIGHTS = _weights()
+
+_PHRASES: Final = {
+    phrase.strip(): code
+    for line in _lines("phrases.txt")
+    for code, _, phrases in [line.partition(" ")]
+    for phrase in phrases.split("|")
+}
+_LONGEST_PHRASE: Final = max(map(len, _PHRASES)) + 4
+
+
+def phrase_language(line: str) -> str:
+    """The language of a message that is one of the phrases of every chat, lower case; empty for another."""
+    if len(line) > _LONGEST_PHRASE:
+        return ""
+    return _PHRASES.get(line.strip(_AROUND).replace("’", "'").replace(",", ""), "")
 
 
 def small_words(line: str, least: float = 0.0) -> tuple[str, float, float]:

@@ -11,6 +11,8 @@ import regex
 
 from chatlog.text.characters import Line, clean
 from chatlog.text.english import leaning
+from chatlog.text.noise import legible
+from chatlog.text.scripts import script_weights
 
 # Fences are taken whole and up to 32 signs long: patterns that give back or compare more would take quadratic time.
 _FENCE: Final = regex.compile(
@@ -44,6 +46,14 @@ _CODE_LINE: Final = regex.compile(
     r" |Traceback\ .*|File\ \".*"
     r")[ \t]*$"
 )
+_QUOTED: Final = regex.compile(
+    r'(?s)"""(?!").{12,4000}?"""|"[^"\n]{12,2000}"|“[^“”]{12,2000}”|„[^„“”]{12,2000}[“”]|«[^«»]{12,2000}»'
+    r"|「[^「」]{5,2000}」|『[^『』]{5,2000}』|(?m:^[ \t]*>[^\n]*$)"
+)
+_QUOTES: Final = ('"', "“", "„", "«", "「", "『", ">")
+_OWN_WORDS: Final = 12.0
+"""Letters outside of quotes from which on they are the writer's own words, and the quotes are somebody else's."""
+
 _CODE_SIGNS: Final = ("=", ";", "{", "}", "(", ")", "#", "$", ">>>", "//")
 _CODE_WORDS: Final = ("import", "SELECT", "FROM", "def", "class", "Traceback", "print", "git", "pip")
 _CODE_WORD: Final = regex.compile(rf"\b(?:{'|'.join(_CODE_WORDS)})\b")
@@ -55,8 +65,8 @@ SAMPLE: Final = 1200
 def prose(text: str, limit: int = SAMPLE) -> str:
     """The words of `text` on one line, at most `limit` characters of it looked at.
 
-    Code blocks, inline code, lines that read as code, URLs, e-mail addresses, markup, formulas,
-    placeholders, digits, symbols and emoji are gone.
+    Code blocks, inline code, lines that read as code, URLs, e-mail addresses, markup, formulas, placeholders, digits,
+    symbols, emoji and wrongly decoded letters are gone, and quotes, where there are words of the writer's own.
     """
     return prose_lines([text], limit)[0].words
 
@@ -70,7 +80,7 @@ def _without_matter(text: str, limit: int) -> str:
     """The beginning of a text without what is no prose; each pattern runs where its own sign stands."""
     if "```" in text or "~~~" in text:
         text = _FENCE.sub("\n", text[: 20 * limit])
-    text = text[:limit]
+    text = legible(text[:limit])
     if "`" in text:
         text = _INLINE.sub(" ", text)
     if ":/" in text:
@@ -93,7 +103,18 @@ def _without_matter(text: str, limit: int) -> str:
         without = _CODE_LINE.sub("", text)
         if without.strip() or (leaning(text) <= 0 and text.isascii()):
             text = without
+    for sign in _QUOTES:
+        if sign in text:
+            return _without_quotes(text)
     return text
+
+
+def _without_quotes(text: str) -> str:
+    """The text without what it quotes, where it says anything beside that."""
+    without = _QUOTED.sub(" ", text)
+    if len(without) == len(text) or sum(script_weights(without).values()) < _OWN_WORDS:
+        return text
+    return without
 
 
 def _may_hold_code(text: str) -> bool:
