@@ -1,6 +1,6 @@
 """Fits how the two language identifiers are weighed, on one half of labelled sets, and tells how it does on the other.
 
-Prints one JSON object: the weights by class of length, as `chatlog/models/lid_ensemble.py` holds them, and the share
+Prints a JSON list: the weights by script and class of length, as `chatlog/models/lid_ensemble.py` holds them, and the share
 of right languages in both halves. A row's half is a bit of the hash of its id. The weight of a language's frequency in
 chats is not fitted: sets with as many rows of Maori as of English would fit it to nothing.
 """
@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 
 from chatlog.evaluate.labelled import read_rows
 from chatlog.models.lid import LanguageIdentifier
-from chatlog.models.lid_ensemble import LENGTHS, WEIGHTS, Evidence
+from chatlog.models.lid_ensemble import LENGTHS, WEIGHTS, Evidence, length_class
 from chatlog.text.languages import fold_code
 from chatlog.text.prose import prose_lines
 
@@ -30,18 +30,18 @@ Case = tuple[list[Evidence], list[bool]]
 """The candidates of a row, and which of them its language is."""
 
 
-def cases(path: Path, identifier: LanguageIdentifier) -> list[tuple[int, int, Case]]:
-    """Each row's half (0 or 1), class of length and evidence; rows without a decision to make are left out."""
+def cases(path: Path, identifier: LanguageIdentifier) -> list[tuple[int, bool, int, Case]]:
+    """Each row's half (0 or 1), whether it is Latin, class of length and evidence; only rows with a decision to make."""
     rows = read_rows(path, ("text", "language"))
     found = []
     for row, line in zip(rows, prose_lines([row["text"] for row in rows]), strict=True):
-        evidence, weight = identifier.evidence(line.words)
+        evidence, latin, weight = identifier.evidence(line.words)
         if not evidence:
             continue
         half = hashlib.sha256(str(row["id"]).encode()).digest()[0] & 1
         gold = fold_code(row["language"])
         right = [fold_code(one.code) == gold for one in evidence]
-        found.append((half, sum(weight >= limit for limit in LENGTHS), (evidence, right)))
+        found.append((half, latin, length_class(weight), (evidence, right)))
     return found
 
 
@@ -105,17 +105,23 @@ def main() -> None:
     identifier = LanguageIdentifier(asked.model)
     everything = [case for file in asked.files for case in cases(file, identifier)]
     told = []
-    for length, now in enumerate(WEIGHTS):
-        half = [[case for bit, its, case in everything if its == length and bit == side] for side in (0, 1)]
-        weights = fit(half[0], now.prior)
-        told.append(
-            {
-                "weights": [round(float(weight), 3) for weight in weights],
-                "fitted_on": measured(half[0], weights),
-                "held_out": measured(half[1], weights),
-            }
-        )
-    print(json.dumps({"below": [*LENGTHS, None], "classes": told}, indent=2))
+    for latin, classes in WEIGHTS.items():
+        for length, now in enumerate(classes):
+            halves: list[list[Case]] = [[], []]
+            for side, is_latin, its_length, case in everything:
+                if (is_latin, its_length) == (latin, length):
+                    halves[side].append(case)
+            weights = fit(halves[0], now.prior)
+            told.append(
+                {
+                    "latin": latin,
+                    "below": [*LENGTHS, None][length],
+                    "weights": [round(float(weight), 3) for weight in weights],
+                    "fitted_on": measured(halves[0], weights),
+                    "held_out": measured(halves[1], weights),
+                }
+            )
+    print(json.dumps(told, indent=2))
 
 
 if __name__ == "__main__":

@@ -157,20 +157,21 @@ class LanguageIdentifier:
             return [(alone[0][0], max(0.5, alone[0][1])), *alone[1:]] if alone and possible else alone or ranked
         found = self._second.evidence(line, ranked, lambda code: _fits(code, script))
         within = [one for one in found if possible is None or one.code in possible]
-        return self._second.best(within or found, weight)
+        return self._second.best(within or found, script == "Latn", weight)
 
-    def evidence(self, words: str) -> tuple[list[Evidence], float]:
-        """What both identifiers say of a line, and its weight, for fitting how they are weighed."""
+    def evidence(self, words: str) -> tuple[list[Evidence], bool, float]:
+        """What both identifiers say of a line, whether it is Latin, and its weight: for fitting how they are weighed."""
         weights = script_weights(words)
         script = _deciding_script(words, weights)
         if self._second is None or not script or script in SOLE_LANGUAGE or script == "Jpan":
-            return [], 0.0
+            return [], False, 0.0
         weight = weights[script]
         line = (keep_script(words, script) if len(weights) > 1 else words).lower()[:_LONGEST]
         possible = possible_languages(line) if weight < _SHORT else None
         ranked = self._first.ranked(line, script, _MANY if possible else _CANDIDATES)
         found = self._second.evidence(line, ranked, lambda code: _fits(code, script))
-        return [one for one in found if possible is None or one.code in possible] or found, weight
+        within = [one for one in found if possible is None or one.code in possible]
+        return within or found, script == "Latn", weight
 
 
 def _fits(code: str, script: str) -> bool:

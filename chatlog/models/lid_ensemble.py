@@ -52,14 +52,23 @@ class Weights(NamedTuple):
 LENGTHS: Final = (8, 14, 25, 60)
 """Weighted letters below which a line falls into the first, second, ... class of lengths."""
 
-WEIGHTS: Final = (
-    Weights(0.094, 9.066, 1.737, 5.373, 0.500, 6.127),
-    Weights(0.256, 10.381, 1.706, 6.124, 0.500, 5.983),
-    Weights(0.434, 11.190, 0.459, 6.825, 0.500, 5.985),
-    Weights(0.960, 9.936, 3.345, 7.084, 0.500, 5.288),
-    Weights(1.540, 8.446, 3.022, 6.536, 0.500, 4.058),
-)
-"""By class of length."""
+WEIGHTS: Final = {
+    True: (
+        Weights(0.003, 8.091, 1.079, 4.125, 0.500, 5.833),
+        Weights(0.168, 11.159, 1.916, 5.706, 0.500, 6.506),
+        Weights(0.314, 12.088, 0.707, 6.678, 0.500, 6.678),
+        Weights(0.868, 11.733, 4.139, 7.580, 0.500, 6.356),
+        Weights(1.427, 9.990, 3.612, 6.912, 0.500, 4.848),
+    ),
+    False: (
+        Weights(0.245, 13.163, -0.001, 10.054, 0.500, 7.456),
+        Weights(0.500, 11.768, -0.003, 9.662, 0.500, 6.306),
+        Weights(0.873, 10.880, 0.001, 9.698, 0.500, 5.789),
+        Weights(1.021, 7.959, -0.085, 7.391, 0.500, 4.175),
+        Weights(1.484, 6.920, -0.051, 6.767, 0.500, 3.574),
+    ),
+}
+"""For Latin letters and for others, by class of length: the few languages of another script are told apart otherwise."""
 
 _FREQUENT: Final = {
     2.0: "en",
@@ -78,6 +87,11 @@ The last group are languages that lid.176 guesses far more often in a few words 
 @cache
 def _group(code: str) -> str:
     return fold_code(code)
+
+
+def length_class(weight: float) -> int:
+    """The class of a line with so many weighted letters."""
+    return sum(weight >= limit for limit in LENGTHS)
 
 
 class Evidence(NamedTuple):
@@ -150,12 +164,11 @@ class Ensemble:
             )
         return found
 
-    def best(self, found: Sequence[Evidence], weight: float) -> list[tuple[str, float]]:
+    def best(self, found: Sequence[Evidence], latin: bool, weight: float) -> list[tuple[str, float]]:
         """The candidates and their calibrated probabilities, best first."""
         if not found:
             return []
-        length = sum(weight >= limit for limit in LENGTHS)
-        a, b, c, d, e, none = WEIGHTS[length]
+        a, b, c, d, e, none = WEIGHTS[latin][length_class(weight)]
         logits = [(a * x[1] + b * x[2] + c * x[3] + d * x[4] + e * x[5], x.code) for x in found]
         highest = max(none, max(logits)[0])
         exponents = [(math.exp(logit - highest), code) for logit, code in logits]
