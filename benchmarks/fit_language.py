@@ -1,8 +1,8 @@
 """Fits how the two language identifiers are weighed, on one half of labelled sets, and tells how it does on the other.
 
-Prints a JSON list: the weights by script and class of length, as `chatlog/models/lid_ensemble.py` holds them, and the share
-of right languages in both halves. A row's half is a bit of the hash of its id. The weight of a language's frequency in
-chats is not fitted: sets with as many rows of Maori as of English would fit it to nothing.
+Prints a JSON list: the weights by script and class of length, as `chatlog/models/lid_ensemble.py` holds them, and the
+share of right languages in both halves. A row's half is a bit of the hash of its id. How frequent a language is
+in chats is not fitted: sets with as many rows of Maori as of English would fit it to nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Case = tuple[list[Evidence], list[bool]]
 
 
 def cases(path: Path, identifier: LanguageIdentifier) -> list[tuple[int, bool, int, Case]]:
-    """Each row's half (0 or 1), whether it is Latin, class of length and evidence; only rows with a decision to make."""
+    """Each row's half (0 or 1), whether it is Latin, class of length and evidence; rows without a choice stay out."""
     rows = read_rows(path, ("text", "language"))
     found = []
     for row, line in zip(rows, prose_lines([row["text"] for row in rows]), strict=True):

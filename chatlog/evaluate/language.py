@@ -47,13 +47,37 @@ def measure(gold: Sequence[str], found: Sequence[str], kinds: Sequence[str]) -> 
     }
 
 
+def mixture(gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> dict[str, float | None]:
+    """How well mixed texts are told, from raw codes, which are folded here.
+
+    `recall`: over texts of several languages, the mean share of them that were told; `told`: the share of
+    these texts that were told as mixed at all; `false`: the share of texts of one language that were.
+    """
+    want = [{fold_code(code) for code in codes} for codes in gold]
+    have = [{fold_code(code) for code in codes} - {UNKNOWN_CODE} for codes in found]
+    mixed = [(w, h) for w, h in zip(want, have, strict=True) if len(w) > 1]
+    plain = [h for w, h in zip(want, have, strict=True) if len(w) == 1]
+    return {
+        "recall": sum(len(w & h) / len(w) for w, h in mixed) / len(mixed) if mixed else None,
+        "told": sum(len(h) > 1 for _, h in mixed) / len(mixed) if mixed else None,
+        "false": sum(len(h) > 1 for h in plain) / len(plain) if plain else None,
+    }
+
+
 def accepted(row: dict[str, Any], found: str) -> str:
     """The row's gold code; of several (mixed text), the one found if it is among them."""
     if row.get("language") is not None:
         return str(row["language"])
-    languages = [part for code in row.get("languages", []) for part in str(code).replace("_", "-").split("-")[:1]]
+    languages = _languages(row)
     folded = {fold_code(code): code for code in languages}
     return folded.get(fold_code(found), languages[0] if languages else UNKNOWN_CODE)
+
+
+def _languages(row: dict[str, Any]) -> list[str]:
+    if row.get("language") is not None:
+        return [str(row["language"])]
+    codes = [str(code).replace("_", "-").split("-")[0] for code in row.get("languages", [])]
+    return [{"msa": "ar"}.get(code, code) for code in codes if code]
 
 
 def evaluate(path: Path, config: LanguageConfig | None = None) -> Evaluation:
@@ -69,8 +93,11 @@ def evaluate(path: Path, config: LanguageConfig | None = None) -> Evaluation:
     table = pa.table([pa.array(messages, MESSAGES)], schema=LANGUAGE.reads)
     with LANGUAGE.open(config or LanguageConfig()) as batch:
         started = time.perf_counter()
-        found = batch(table).column("language_code").to_pylist()
+        made = batch(table)
+        found = made.column("language_code").to_pylist()
         seconds = time.perf_counter() - started
     gold = [accepted(row, code) for row, code in zip(rows, found, strict=True)]
     metrics = measure(gold, found, [str(row["kind"]) for row in rows])
+    told = [[one["code"] for one in shares] for shares in made.column("language_shares").to_pylist()]
+    metrics["mixture"] = mixture([_languages(row) for row in rows], told)
     return Evaluation("language", path.name, len(rows), seconds, metrics)

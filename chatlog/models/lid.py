@@ -160,7 +160,7 @@ class LanguageIdentifier:
         return self._second.best(within or found, script == "Latn", weight)
 
     def evidence(self, words: str) -> tuple[list[Evidence], bool, float]:
-        """What both identifiers say of a line, whether it is Latin, and its weight: for fitting how they are weighed."""
+        """What both identifiers say of a line, whether it is Latin, and its weight: to fit how they are weighed."""
         weights = script_weights(words)
         script = _deciding_script(words, weights)
         if self._second is None or not script or script in SOLE_LANGUAGE or script == "Jpan":

@@ -68,7 +68,7 @@ WEIGHTS: Final = {
         Weights(1.484, 6.920, -0.051, 6.767, 0.500, 3.574),
     ),
 }
-"""For Latin letters and for others, by class of length: the few languages of another script are told apart otherwise."""
+"""For Latin letters and for others, by class of length: languages of another script are told apart otherwise."""
 
 _FREQUENT: Final = {
     2.0: "en",

@@ -53,7 +53,7 @@ class PiiDetector:
         self._surrogates = surrogates
         self._wide = bool(contextual)
         self._more = [(model, MoreNames(model)) for model in more]
-        self._identifier = LanguageIdentifier(IDENTIFIER)
+        self._identifier = LanguageIdentifier(IDENTIFIER, second="none")
         self._model = SpacyNames(names_model, ("PERSON", *contextual)) if names_model else None
 
     def detect(self, texts: Sequence[str], known: dict[str, list[Entity]] | None = None) -> list[list[Span]]:

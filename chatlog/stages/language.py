@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,11 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from chatlog.models.lid import NOTHING, Guess, LanguageIdentifier
+from chatlog.models.lid_shares import Shares, shares
 from chatlog.models.weights import check_name
 from chatlog.schema import MESSAGES
 from chatlog.stage import BatchFn, Config, Stage
+from chatlog.text.by_script import with_script
 from chatlog.text.languages import UNKNOWN_CODE, english_name
 from chatlog.text.prose import SAMPLE, is_universal, prose_lines
 
@@ -45,25 +47,38 @@ class LanguageConfig(Config):
     """Letters beyond which a longer message has no more say in the conversation's vote."""
 
 
+SHARES: Final = pa.list_(pa.struct([pa.field("code", pa.string()), pa.field("share", pa.float32())]))
+"""Languages and their shares of the letters, the largest first; empty where no language is known."""
+
 _READS: Final = pa.schema([pa.field("messages", MESSAGES)])
 _WRITES: Final = pa.schema(
     [
         pa.field("language", pa.string()),
         pa.field("language_code", pa.string()),
         pa.field("language_score", pa.float32()),
+        pa.field("language_tag", pa.string()),
+        pa.field("language_shares", SHARES),
+        pa.field("answer_language", pa.string()),
+        pa.field("answer_language_code", pa.string()),
         pa.field("message_languages", pa.list_(pa.string())),
+        pa.field("message_shares", pa.list_(SHARES)),
     ]
 )
 
 
-def _guesses(texts: Sequence[str], identifier: LanguageIdentifier, config: LanguageConfig) -> Iterator[Guess]:
-    """One guess a text, in order."""
+def _guesses(
+    texts: Sequence[str], identifier: LanguageIdentifier, config: LanguageConfig
+) -> Iterator[tuple[Guess, Shares]]:
+    """One guess a text, in order, and the languages that it mixes."""
     for words, weights in prose_lines(texts, config.sample):
         if not words or is_universal(words):
-            yield NOTHING
+            yield NOTHING, []
             continue
         guess = identifier.guess(words, weights)
-        yield guess if guess.score >= config.min_score and guess.weight >= config.min_letters else NOTHING
+        if guess.score < config.min_score or guess.weight < config.min_letters:
+            yield NOTHING, []
+            continue
+        yield guess, shares(words, weights, guess, identifier)
 
 
 class _Messages:
@@ -73,36 +88,44 @@ class _Messages:
         codes: the codes that were found; the first one is that of an unknown language.
         code: `(n,) int64`, the place of each message's code among them.
         score: `(n,) float64`.
+        weight: `(n,) float64`, the letters of each message that count.
         vote: `(n,) float64`, how much a message says in its conversation's vote.
+        shares: the languages that each distinct text mixes.
+        which: `(n,) int`, the place of each message's text among them.
     """
 
     def __init__(self, content: pa.StringArray, identifier: LanguageIdentifier, config: LanguageConfig) -> None:
         # Logs repeat themselves: a chat's every turn logs all of it again.
         encoded = content.dictionary_encode()
-        guesses = [*_guesses(encoded.dictionary.to_pylist(), identifier, config), NOTHING]
+        told = [*_guesses(encoded.dictionary.to_pylist(), identifier, config), (NOTHING, [])]
+        guesses = [guess for guess, _ in told]
         place = {UNKNOWN_CODE: 0}
         code = np.array([place.setdefault(guess.code, len(place)) for guess in guesses], dtype=np.int64)
         score = np.array([guess.score for guess in guesses], dtype=np.float64)
         weight = np.array([guess.weight for guess in guesses], dtype=np.float64)
         which = encoded.indices.fill_null(len(guesses) - 1).to_numpy()  # a null is nothing too
         self.codes = list(place)
+        self.shares = [mixed for _, mixed in told]
+        self.which = which
         self.code, self.score = code[which], score[which]
-        self.vote = (score * np.minimum(weight, config.vote_cap))[which]
+        self.weight = np.minimum(weight, config.vote_cap)[which]
+        self.vote = score[which] * self.weight
 
 
 def _vote(
-    messages: _Messages, of_user: npt.NDArray[np.bool_], lengths: npt.NDArray[np.int64]
+    messages: _Messages, heard_first: npt.NDArray[np.bool_], lengths: npt.NDArray[np.int64], alone: bool = False
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """The place of each conversation's code among `messages.codes`, and its score.
 
-    The user's turns decide, the others only where those say nothing. The code with most votes wins,
-    of equals the one that came first; the score is its best one, times its share of the votes.
+    The messages of `heard_first` (the user's) decide, the others only where those say nothing, or not
+    at all with `alone`. The code with most votes wins, of equals the one that came first; the score is
+    its best one, times its share of the votes.
     """
     row = np.repeat(np.arange(lengths.size), lengths)
     known = messages.code != 0
     heard = np.zeros(lengths.size, dtype=bool)
-    heard[row[known & of_user]] = True
-    voters = np.flatnonzero(known & (of_user | ~heard[row]))
+    heard[row[known & heard_first]] = True
+    voters = np.flatnonzero(known & (heard_first if alone else heard_first | ~heard[row]))
     ballots, first, ballot = np.unique(
         row[voters] * len(messages.codes) + messages.code[voters], return_index=True, return_inverse=True
     )
@@ -130,17 +153,54 @@ def open_language(config: LanguageConfig) -> Iterator[BatchFn]:
         column = table.column("messages").combine_chunks()
         flat = column.flatten()
         messages = _Messages(flat.field("content"), identifier, config)
-        of_user = np.asarray(pc.equal(flat.field("role"), "user").fill_null(False))
+        of_user, of_assistant = (
+            np.asarray(pc.equal(flat.field("role"), role).fill_null(False)) for role in ("user", "assistant")
+        )
         lengths = np.asarray(column.value_lengths().fill_null(0), dtype=np.int64)
         code, score = _vote(messages, of_user, lengths)
+        answer, _ = _vote(messages, of_assistant, lengths, alone=True)
         offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32(), mask=np.append(_nulls(column), False))
         each = pa.ListArray.from_arrays(offsets, _texts(messages.code, messages.codes))
         names = [english_name(code) for code in messages.codes]
+        mixed = pa.array([_told(one) for one in messages.shares], SHARES).take(pa.array(messages.which))
         return pa.table(
-            [_texts(code, names), _texts(code, messages.codes), pa.array(score, pa.float32()), each], schema=_WRITES
+            [
+                _texts(code, names),
+                _texts(code, messages.codes),
+                pa.array(score, pa.float32()),
+                _texts(code, [with_script(code) for code in messages.codes]),
+                pa.array(_mixtures(messages, of_user, lengths), SHARES),
+                _texts(answer, names),
+                _texts(answer, messages.codes),
+                each,
+                pa.ListArray.from_arrays(offsets, mixed),
+            ],
+            schema=_WRITES,
         )
 
     yield batch
+
+
+def _told(mixed: Shares) -> list[dict[str, Any]]:
+    return [{"code": code, "share": share} for code, share in mixed]
+
+
+def _mixtures(
+    messages: _Messages, of_user: npt.NDArray[np.bool_], lengths: npt.NDArray[np.int64]
+) -> list[list[dict[str, Any]]]:
+    """For each conversation the languages of its user's turns, by their letters; of long turns the first ones."""
+    found: list[list[dict[str, Any]]] = []
+    start = 0
+    for length in lengths.tolist():
+        total: dict[str, float] = {}
+        for at in (start + np.flatnonzero(of_user[start : start + length])).tolist():
+            for code, share in messages.shares[messages.which[at]]:
+                total[code] = total.get(code, 0.0) + share * float(messages.weight[at])
+        whole = sum(total.values())
+        listed = sorted(((code, weight / whole) for code, weight in total.items()), key=lambda one: (-one[1], one[0]))
+        found.append(_told(listed))
+        start += length
+    return found
 
 
 def _texts(places: npt.NDArray[np.int64], texts: Sequence[str]) -> pa.StringArray:

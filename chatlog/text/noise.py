@@ -39,7 +39,9 @@ def legible(text: str) -> str:
 
 _VOWEL: Final = regex.compile(r"[aeiouy]|[\p{Latin}--[a-z]]", regex.V1)
 _LATIN: Final = regex.compile(r"[\p{Latin}]")
-_ROWS: Final = regex.compile(r"asdf|sdfg|dfgh|fghj|ghjk|hjkl|qwer|wert|rtyu|tyui|zxcv|xcvb|cvbn|vbnm|lkjh|kjhg|poiu|oiuy|;lkj")
+_ROWS: Final = regex.compile(
+    r"asdf|sdfg|dfgh|fghj|ghjk|hjkl|qwer|wert|rtyu|tyui|zxcv|xcvb|cvbn|vbnm|lkjh|kjhg|poiu|oiuy|;lkj"
+)
 _FEW_VOWELS: Final = 0.13
 _LEAST: Final = 6
 

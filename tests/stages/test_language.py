@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -78,3 +80,65 @@ def test_a_long_message_says_no_more_than_the_cap(batch: BatchFn) -> None:
         both = table([("user", greek), ("user", georgian)])
         assert capped(both).column("language_score").to_pylist() == [0.5]
     assert batch(both).column("language_code").to_pylist() == ["ka"]
+
+
+CASES = [
+    line.rstrip("\n").split("\t", 1)
+    for line in (Path(__file__).parent / "fixtures" / "languages.tsv").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
+
+
+@pytest.fixture(scope="module")
+def hard() -> list[dict[str, Any]]:
+    texts = [text.replace("\\n", "\n").replace("\\u0000", "\0").replace("\\u0001", "\1") for _, text in CASES]
+    rows = [[{"role": "user", "content": text}] for text in texts]
+    with LANGUAGE.open(LanguageConfig()) as fn:
+        told: list[dict[str, Any]] = fn(pa.table([pa.array(rows, MESSAGES)], schema=LANGUAGE.reads)).to_pylist()
+    return told
+
+
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_hard_cases(hard: list[dict[str, Any]], number: int) -> None:
+    expected = CASES[number][0]
+    codes = set(expected.lstrip("!").split("+"))
+    told = hard[number]
+    found = {share["code"] for share in told["language_shares"]} if len(codes) > 1 else {told["language_code"]}
+    # A known miss that is one no longer shows here, so that its mark goes.
+    assert (found == codes) is not expected.startswith("!"), found
+
+
+def test_there_are_enough_hard_cases_and_few_known_misses() -> None:
+    assert len(CASES) >= 300
+    assert sum(expected.startswith("!") for expected, _ in CASES) <= 0.05 * len(CASES)
+
+
+def test_shares_answers_and_tags(hard: list[dict[str, Any]]) -> None:
+    turns = [
+        {
+            "role": "user",
+            "content": "Please translate this sentence for my friend: 我今天很高兴，因为天气非常好，我们要去公园玩",
+        },
+        {
+            "role": "assistant",
+            "content": "Ich bin heute sehr glücklich, weil das Wetter so gut ist und wir in den Park gehen.",
+        },
+        {"role": "user", "content": "ok"},
+    ]
+    rows = [
+        turns,
+        None,
+        [{"role": "user", "content": "ok"}],
+        [{"role": "assistant", "content": "Vielen Dank für Ihre Frage!"}],
+    ]
+    with LANGUAGE.open(LanguageConfig()) as fn:
+        first, null, unknown, answer = fn(pa.table([pa.array(rows, MESSAGES)], schema=LANGUAGE.reads)).to_pylist()
+    assert (first["answer_language"], first["answer_language_code"]) == ("German", "de")
+    assert {share["code"] for share in first["language_shares"]} == {"en", "zh-Hans"}
+    assert abs(sum(share["share"] for share in first["language_shares"]) - 1) < 1e-6
+    assert [len(shares) for shares in first["message_shares"]] == [2, 1, 0]
+    assert first["language_tag"] in ("en-Latn", "zh-Hans")
+    assert null["message_shares"] is None and null["answer_language_code"] == "und"
+    assert (unknown["language_tag"], unknown["language_shares"]) == ("und", [])
+    assert (answer["language_code"], answer["answer_language_code"]) == ("de", "de")
+    assert all(row["language_code"] == "und" or "-" in row["language_tag"] for row in hard)

@@ -1,0 +1,92 @@
+"""Which languages one message mixes, and how much of it each has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import regex
+
+from chatlog.models.lid import Guess, LanguageIdentifier
+from chatlog.text.languages import UNKNOWN_CODE
+from chatlog.text.scripts import RUNS, script_weights
+
+Shares = list[tuple[str, float]]
+"""BCP 47 code and share of the letters, the largest first; the shares of a message add up to 1."""
+
+_SURE: Final = 0.85
+"""Score from which on a message in one script is taken to be in one language."""
+_SECOND_SCRIPT: Final = 0.1
+"""Share of the letters from which on another script is looked at by itself."""
+_CLEAR: Final = 0.6
+"""Score that a piece needs to count for another language than its message's."""
+_LEAST: Final = 10.0
+"""Weighted letters that a piece needs to count for itself."""
+_SHARE: Final = 0.1
+"""Share below which a language is left out: a name or a loanword."""
+_PIECES: Final = 8
+"""Pieces of a message that are looked at."""
+_WORDS: Final = 8
+"""Words of a piece at most."""
+
+_BREAK: Final = regex.compile(r"[.!?。！？؟;；\n]+")
+
+
+def shares(words: str, weights: Mapping[str, float], whole: Guess, identifier: LanguageIdentifier) -> Shares:
+    """The languages of a line of prose and their shares; empty where its language is unknown.
+
+    A message that is surely in one language, in one script, is not looked at further. Others are cut at
+    sentences, at changes of script, and into pieces of a few words.
+
+    Args:
+        words: as of `prose`.
+        weights: its letters by script.
+        whole: what it was guessed to be as a whole.
+        identifier: what guesses the pieces.
+    """
+    if whole.code == UNKNOWN_CODE:
+        return []
+    total = sum(weights.values())
+    scripts = sum(weight >= _SECOND_SCRIPT * total for weight in weights.values())
+    if total < 2 * _LEAST or (scripts < 2 and whole.score >= _SURE):
+        return [(whole.code, 1.0)]
+    found: dict[str, float] = {}
+    for _, piece in zip(range(_PIECES), _pieces(words), strict=False):
+        by_script = script_weights(piece)
+        weight = sum(by_script.values())
+        guess = identifier.guess(piece, by_script) if weight >= _LEAST else whole
+        clear = guess.code != UNKNOWN_CODE and guess.score >= _CLEAR
+        code = guess.code if clear else whole.code
+        found[code] = found.get(code, 0.0) + weight
+    total = sum(found.values())
+    kept = {code: weight for code, weight in found.items() if weight >= _SHARE * total}
+    if not kept:
+        return [(whole.code, 1.0)]
+    rest = sum(kept.values())
+    return sorted(((code, weight / rest) for code, weight in kept.items()), key=lambda share: (-share[1], share[0]))
+
+
+def _pieces(words: str) -> Iterator[str]:
+    for sentence in _BREAK.split(words):
+        for run in _by_script(sentence):
+            listed = run.split()
+            # Two even pieces say more than a whole one and a word.
+            count = -(-len(listed) // _WORDS)
+            size = -(-len(listed) // count) if count else 0
+            for start in range(0, len(listed), size or 1):
+                yield " ".join(listed[start : start + size])
+
+
+def _by_script(sentence: str) -> Iterator[str]:
+    """The sentence in stretches of one script; kana, Han and what stands between letters stay with what is before."""
+    if sentence.isascii():
+        yield sentence
+        return
+    start, last = 0, ""
+    for match in RUNS.finditer(sentence):
+        script = "Hani" if match.lastgroup == "Kana" else match.lastgroup or ""
+        if last and script != last:
+            yield sentence[start : match.start()]
+            start = match.start()
+        last = script
+    yield sentence[start:]
