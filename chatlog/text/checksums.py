@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 _NOT_DIGIT: Final = re.compile(r"\D+")
@@ -21,6 +24,20 @@ def _alnum(text: str) -> str:
 
 def _weighted(number: str, weights: tuple[int, ...]) -> int:
     return sum(int(digit) * weight for digit, weight in zip(number, weights, strict=False))
+
+
+def stdnum(module: str) -> Callable[[str], bool]:
+    """The check of one of python-stdnum's modules, `mx.curp` say; it is imported when it is first needed."""
+
+    @cache
+    def validate() -> Callable[[str], bool]:
+        check: Callable[[str], bool] = importlib.import_module(f"stdnum.{module}").is_valid
+        return check
+
+    def valid(text: str) -> bool:
+        return len(set(digits(text))) > 2 and validate()(text)
+
+    return valid
 
 
 def luhn(text: str) -> bool:

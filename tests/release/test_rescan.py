@@ -22,12 +22,16 @@ from chatlog.schema import LMSYS_CHAT_1M
 from chatlog.text.detect import find_patterns
 from tests.conftest import ROOT, conversation, recipe, write_jsonl
 
-_FIXTURES = (ROOT / "tests/text/fixtures/patterns.jsonl").read_text(encoding="utf-8").splitlines()
+_FIXTURES = [
+    line
+    for name in ("patterns", "national_ids")
+    for line in (ROOT / f"tests/text/fixtures/{name}.jsonl").read_text(encoding="utf-8").splitlines()
+]
 _CANDIDATES = [
     *(json.loads(line)["input"] for line in _FIXTURES),
     check_digits.french_nir("1850575123456"),
     check_digits.korean_rrn("900307112345"),
-    "pratica 20391: " + check_digits.italian_codice_fiscale("VRDLGU72M15H501"),
+    check_digits.italian_codice_fiscale("VRDLGU72M15H501"),
     check_digits.aadhaar("23456789012"),
     check_digits.turkish_tckn("123456789"),
     "112-233-445 95",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from chatlog.text.detect import find_patterns
 from chatlog.text.pii_address import find_addresses
 from chatlog.text.pii_gazetteer import find_listed_names
 from chatlog.text.pii_names import find_names
+from chatlog.text.pii_national import COUNTRIES, NATIONAL
 from chatlog.text.pii_span import join_names, resolve
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -23,7 +25,7 @@ def cases(name: str) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("text", "expected"), cases("patterns"))
+@pytest.mark.parametrize(("text", "expected"), [*cases("patterns"), *cases("national_ids")])
 def test_patterns(text: str, expected: list[list[str]]) -> None:
     assert [[s.type, text[s.start : s.end]] for s in resolve(find_patterns(text))] == expected
 
@@ -37,3 +39,18 @@ def test_names(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(("text", "expected"), cases("addresses"))
 def test_addresses(text: str, expected: list[str]) -> None:
     assert [text[s.start : s.end] for s in find_addresses(text)] == expected
+
+
+def test_numbers_of_fifty_countries_are_told() -> None:
+    assert len(COUNTRIES) >= 50
+    told = {rule.name for rule in NATIONAL}
+    found = {span.recognizer for text, _ in cases("national_ids") for span in find_patterns(text)}
+    assert told <= found
+
+
+def test_numbers_at_random_are_seldom_ids() -> None:
+    rng = random.Random(5)
+    frames = ("The value was {} in total.", '{{"count": {}}}', "x = {} + 1", "row {} of the table", "| {} | 12 |")
+    texts = [rng.choice(frames).format(rng.randrange(10 ** rng.randint(5, 17))) for _ in range(10_000)]
+    found = [span for text in texts for span in find_patterns(text) if span.type == "NATIONAL_ID"]
+    assert len(found) < 0.01 * len(texts)
