@@ -118,6 +118,14 @@ def _secret(dice: Dice, language: Language) -> str:
     return dice.characters(dice.pick((ALNUM, HEX)), dice.pick((24, 32, 40)))
 
 
+def _coordinates(dice: Dice, _: Language) -> str:
+    return dice.fill(dice.pick(("4#.######, 1#.######", "-3#.#####, 5#.#####")))
+
+
+def _license_plate(dice: Dice, _: Language) -> str:
+    return f"{dice.characters(_LETTERS, 2)}{dice.pick(('-', ' ', ''))}{dice.fill('####')}"
+
+
 def _national_id(dice: Dice, language: Language) -> str:
     if language.code != INDONESIAN:
         return invented.national_id(dice, language)
@@ -142,6 +150,8 @@ MAKERS: Final[dict[str, Callable[[Dice, Language], str]]] = {
     "PASSPORT": _passport,
     "DRIVER_LICENSE": _driver_license,
     "RECORD_ID": _record_id,
+    "COORDINATES": _coordinates,
+    "LICENSE_PLATE": _license_plate,
     "SECRET": _secret,
 }
 """What makes a value of a type; persons are made by `chatlog.canaries.names.person`."""

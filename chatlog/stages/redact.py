@@ -98,6 +98,12 @@ class RedactConfig(Config):
     record_id: Action = "replace"
     """Numbers of patients, employees, members and insured."""
 
+    coordinates: Action = "replace"
+    """Places told to some ten metres."""
+
+    license_plate: Action = "replace"
+    """Number plates of vehicles."""
+
     secret: Action = "replace"
     """Keys, tokens, passwords."""
 

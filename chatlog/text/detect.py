@@ -14,12 +14,13 @@ from chatlog.text.literals import Literals, matches
 from chatlog.text.patterns import CONTACT, MONEY, NETWORK, TRIGGERS
 from chatlog.text.pii_identity import IDENTITY
 from chatlog.text.pii_national import NATIONAL
+from chatlog.text.pii_places import PLACES
 from chatlog.text.pii_secrets import SECRETS
 from chatlog.text.pii_span import LABELS, Span
 from chatlog.text.surrogates import SURROGATE
 from chatlog.text.view import View, view
 
-RULES: Final = (*SECRETS, *CONTACT, *NETWORK, *MONEY, *IDENTITY, *NATIONAL)
+RULES: Final = (*SECRETS, *CONTACT, *NETWORK, *MONEY, *IDENTITY, *NATIONAL, *PLACES)
 """Every pattern rule."""
 
 PLACEHOLDER: Final = regex.compile(
