@@ -49,6 +49,33 @@ def _table() -> dict[int, str]:
     return table | {code: str(sign) for code, sign in _SIGNS.items()}
 
 
+_LOOKALIKES: Final = str.maketrans(
+    "аеорсухіјѕһԁԛԝкмтвнАВЕКМНОРСТУХІЈЅԌԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧονρτυ",
+    "aeopcyxijshdqwkmtbhABEKMHOPCTYXIJSGQWABEZHIKMNOPTYXovptu",
+)
+"""Cyrillic and Greek letters that look like Latin ones (Unicode UTS 39, confusables)."""
+_LOOKALIKE: Final = regex.compile(f"[{''.join(map(chr, _LOOKALIKES))}]")
+_MIXED: Final = regex.compile(r"[\w@.+/:-]*+")
+_ASCII_LETTER: Final = regex.compile(r"[A-Za-z]")
+_FOREIGN: Final = regex.compile(r"[^\W\d_]")
+
+
+def _unmasked(text: str) -> str:
+    """The text with letters that pose as Latin ones among Latin ones made these; words of one alphabet stay."""
+    if _LOOKALIKE.search(text) is None or _ASCII_LETTER.search(text) is None:
+        return text
+    return str(_MIXED.sub(_as_latin, text))
+
+
+def _as_latin(match: regex.Match[str]) -> str:
+    token = match[0]
+    if token.isascii() or _ASCII_LETTER.search(token) is None:
+        return token
+    latin = token.translate(_LOOKALIKES)
+    # A letter that poses as nothing tells that the word is written in its own alphabet.
+    return latin if all(letter.isascii() for letter in _FOREIGN.findall(latin)) else token
+
+
 @dataclass(frozen=True)
 class View:
     """A text made plain.
@@ -80,5 +107,5 @@ def view(text: str) -> View:
     for taken, match in enumerate(_INVISIBLE.finditer(plain)):
         cuts.append(match.start() - taken)
     if not cuts:
-        return View(plain)
-    return View(_INVISIBLE.sub("", plain), tuple(cuts))
+        return View(_unmasked(plain))
+    return View(_unmasked(_INVISIBLE.sub("", plain)), tuple(cuts))
