@@ -223,6 +223,52 @@ def steuer_id(text: str) -> bool:
     return (11 - product) % 10 == int(number[10])
 
 
+def hu_taj(text: str) -> bool:
+    """Whether the digits are a Hungarian social security number (TAJ)."""
+    number = digits(text)
+    return len(number) == 9 and len(set(number)) > 2 and _weighted(number, (3, 7, 3, 7, 3, 7, 3, 7, 9)) % 10 == 0
+
+
+def hu_tax(text: str) -> bool:
+    """Whether the digits are a Hungarian person's tax number (it begins with 8)."""
+    number = digits(text)
+    return len(number) == 10 and number[0] == "8" and _weighted(number, tuple(range(1, 10))) % 11 == int(number[9])
+
+
+def tw_id(text: str) -> bool:
+    """Whether the text is a Taiwanese identity or residence number (a letter and nine digits)."""
+    code = _alnum(text)
+    if len(code) != 10 or not code[1:].isdigit() or not "A" <= code[0] <= "Z":
+        return False
+    letter = str("ABCDEFGHJKLMNPQRSTUVXYWZIO".index(code[0]) + 10)
+    return _weighted(letter + code[1:], (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1)) % 10 == 0
+
+
+def hk_id(text: str) -> bool:
+    """Whether the text is a Hong Kong identity card's number, its check digit in brackets or bare."""
+    code = _alnum(text)
+    if not 8 <= len(code) <= 9 or not code[-7:-1].isdigit() or code[-1] not in "0123456789A":
+        return False
+    # A number with one letter counts as one with a blank before it, which is worth 36.
+    values = [36] * (9 - len(code)) + [int(character, 36) for character in code]
+    return sum(value * weight for value, weight in zip(values, range(9, 0, -1), strict=True)) % 11 == 0
+
+
+_NRIC_LETTERS: Final = {
+    "S": (0, "JZIHGFEDCBA"), "T": (4, "JZIHGFEDCBA"),
+    "F": (0, "XWUTRQPNMLK"), "G": (4, "XWUTRQPNMLK"), "M": (3, "XWUTRQPNJLK"),
+}  # fmt: skip
+
+
+def sg_nric(text: str) -> bool:
+    """Whether the text is a Singaporean NRIC or FIN."""
+    code = _alnum(text)
+    if len(code) != 9 or code[0] not in _NRIC_LETTERS or not code[1:8].isdigit():
+        return False
+    start, letters = _NRIC_LETTERS[code[0]]
+    return letters[(start + _weighted(code[1:8], (2, 7, 6, 5, 4, 3, 2))) % 11] == code[8]
+
+
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from chatlog.text import checksums
 from chatlog.text.detect import find_patterns
 from chatlog.text.pii_address import find_addresses
 from chatlog.text.pii_gazetteer import find_listed_names
@@ -46,6 +48,29 @@ def test_numbers_of_fifty_countries_are_told() -> None:
     told = {rule.name for rule in NATIONAL}
     found = {span.recognizer for case in cases("national_ids") for span in find_patterns(case.values[0])}
     assert told <= found
+
+
+PUBLISHED = [
+    (checksums.hk_id, "E364912(5)"),
+    (checksums.hk_id, "AB987654(3)"),
+    (checksums.sg_nric, "S1234567D"),
+    (checksums.sg_nric, "T1234567J"),
+    (checksums.sg_nric, "F1234567N"),
+    (checksums.sg_nric, "G1234567X"),
+    (checksums.sg_nric, "M1234567K"),
+    (checksums.tw_id, "A123456789"),
+    (checksums.hu_tax, "8071592153"),
+]
+"""Specimens that others give as examples: those of the fixtures were made by the checks themselves."""
+
+
+@pytest.mark.parametrize(("check", "specimen"), PUBLISHED)
+def test_checks_of_our_own_agree_with_published_specimens(check: Callable[[str], bool], specimen: str) -> None:
+    assert check(specimen)
+    digits = [place for place, character in enumerate(specimen[:-1]) if character.isdigit()]
+    for place in digits:
+        wrong = specimen[:place] + str((int(specimen[place]) + 1) % 10) + specimen[place + 1 :]
+        assert not check(wrong)
 
 
 def test_numbers_at_random_are_seldom_ids() -> None:
