@@ -17,10 +17,11 @@ from chatlog.text.pii_national import NATIONAL
 from chatlog.text.pii_places import PLACES
 from chatlog.text.pii_secrets import SECRETS
 from chatlog.text.pii_span import LABELS, Span
+from chatlog.text.pii_wallets import WALLETS
 from chatlog.text.surrogates import SURROGATE
 from chatlog.text.view import View, view
 
-RULES: Final = (*SECRETS, *CONTACT, *NETWORK, *MONEY, *IDENTITY, *NATIONAL, *PLACES)
+RULES: Final = (*SECRETS, *CONTACT, *NETWORK, *MONEY, *WALLETS, *IDENTITY, *NATIONAL, *PLACES)
 """Every pattern rule."""
 
 PLACEHOLDER: Final = regex.compile(

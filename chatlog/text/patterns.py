@@ -278,7 +278,7 @@ MONEY: Final = (
     rule(
         "bitcoin",
         "CRYPTO",
-        r"(?<![\w])(?-i:[13LDA9][1-9A-HJ-NP-Za-km-z]{25,34})(?![\w])",
+        r"(?<![\w])(?-i:[13LMDA9][1-9A-HJ-NP-Za-km-z]{25,34})(?![\w])",
         0.95,
         "word",
         check=checksums.base58check,
