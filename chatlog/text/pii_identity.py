@@ -16,7 +16,7 @@ from chatlog.text.patterns import rule
 
 _SEP: Final = (
     r"(?:\s?(?:number|numbers|numero|número|numéro|nummer|номер|no\b\.?|nr\b\.?|num\b\.?|n[º°]\.?|\#|id\b|is\b|es\b|ist\b|est\b"
-    r"|é\b|è\b|jest\b|号码|号|番号|是|为|は|:|：|=|-|\"|'|\()){0,5}"
+    r"|é\b|è\b|jest\b|är\b|este\b|είναι|là\b|adalah\b|号码|号|番号|是|为|は|:|：|=|-|\"|'|\()){0,5}"
     r"\s{0,3}[:=]?\s{0,2}[\"'(]?"
 )
 _CODE: Final = r"(?P<v>(?=[\w./-]*\d)[a-z0-9](?:[a-z0-9]|[./-](?=[a-z0-9])){3,29})(?![\w])"
@@ -156,8 +156,10 @@ IDENTITY: Final = (
         "PASSPORT",
         rf"(?:{cues('passport')}){_SEP}{_CODE}",
         0.85,
-        "digits",
+        # Some have no five digits in a row.
+        "",
         stems("passport"),
+        check=lambda value: len(checksums.digits(value)) >= 3,
     ),
     rule(
         "driver_license",
@@ -190,6 +192,14 @@ IDENTITY: Final = (
         0.88,
         "digits",
         stems("birth"),
+    ),
+    rule(
+        "birth_date_trailing",
+        "DATE_OF_BIRTH",
+        rf"(?<![\w.,/-])(?P<v>{_DATE})(?:\s?(?:geboren(?![\w])|doğumlu|doğdum|tarihinde\sdoğdum|生まれ(?!変)|生(?=[，。,.\s]|\Z)|생|에\s태어|को\sजन्म))",
+        0.86,
+        "",
+        ("geboren", "doğumlu", "doğdum", "生", "생", "태어", "जन्म"),
     ),
 )
 """National identifiers, records, passports, licences, accounts, dates of birth."""

@@ -48,6 +48,8 @@ def entropy(text: str) -> float:
 
 def _is_random(value: str) -> bool:
     """Whether a long token looks drawn at random: enough entropy, and digits among letters."""
+    if _PATH.fullmatch(value) and max(map(len, value.split("."))) < 20:
+        return False
     return entropy(value) >= 3.2 and any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
 
 
@@ -118,7 +120,7 @@ SECRETS: Final = (
     rule(
         "password_cue",
         "SECRET",
-        rf"(?:{cues('password')})(?:\s(?:is|was|ist|est|es|é|è|jest)\b|[\"']?\s?[:=：]{{1,2}}>?|は|是|为)\s{{0,2}}"
+        rf"(?:{cues('password')})(?:\s(?:is|was|ist|est|es|é|è|jest|to|är|je|este|là)\b|[\"']?\s?[:=：]{{1,2}}>?|は|是|为)\s{{0,2}}"
         r"(?P<v>\"[^\"\s]{4,64}\"|'[^'\s]{4,64}'|[^\s\"',;]{4,64}(?<![.,!?;:)\]]))",
         0.85,
         "",
@@ -129,7 +131,7 @@ SECRETS: Final = (
         "token_cue",
         "SECRET",
         r"\b[\w-]{0,20}(?:api[\s_-]?key|secret(?:[\s_-]?key)?|access[\s_-]?key|auth[\s_-]?token|"
-        r"access[\s_-]?token|authentication[\s_-]token|client[\s_-]?secret|private[\s_-]?key|bearer|token|session[\s_-]?id)\b"
+        r"access[\s_-]?token|authentication[\s_-]token|client[\s_-]?secret|private[\s_-]?key(?:_id)?|bearer|token|session[\s_-]?id)\b"
         r"[\"']?(?:\s?(?:is|was|[:=]{1,2}>?|,))?\s{0,2}[\"'`]?(?P<v>[\w+/=.~-]{16,512})",
         0.86,
         "",
@@ -144,6 +146,15 @@ SECRETS: Final = (
         "",
         ("authorization",),
         lambda value: any(character.isdigit() for character in value) and entropy(value) >= 3.0,
+    ),
+    rule(
+        "session_cookie",
+        "SECRET",
+        r"(?<![\w])(?:[\w.-]{0,12}sess(?:ion)?_?id|connect\.sid|_session|auth_token|csrftoken)=(?P<v>[\w%+/.~-]{16,512})",
+        0.87,
+        "",
+        ("sess", "connect.sid", "auth_token", "csrftoken"),
+        _is_random,
     ),
     rule(
         "connection_password",

@@ -27,7 +27,7 @@ def cases(name: str) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("text", "expected"), [*cases("patterns"), *cases("national_ids")])
+@pytest.mark.parametrize(("text", "expected"), [*cases("patterns"), *cases("patterns_more"), *cases("national_ids")])
 def test_patterns(text: str, expected: list[list[str]]) -> None:
     assert [[s.type, text[s.start : s.end]] for s in resolve(find_patterns(text))] == expected
 
