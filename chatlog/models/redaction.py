@@ -67,12 +67,14 @@ class Turn:
         role: who speaks: `system`, `user`, `assistant`, `tool`.
         rewrite: the text under redaction.
         speaker: the name that the log gives to who speaks; it is redacted too.
+        earlier: the turn before, and the same role's last one; filled in when the turn's time comes.
     """
 
     place: int
     role: str
     rewrite: Rewrite
     speaker: str | None = None
+    earlier: tuple[Turn, ...] = ()
 
     @property
     def text(self) -> str:
@@ -88,6 +90,7 @@ class Conversation:
     writer: Writer
     public: Public
     changed: bool = False
+    last: dict[str, Turn] = field(default_factory=dict)
     mentions: Mentions = field(default_factory=Mentions)
 
 
@@ -133,6 +136,9 @@ class Redactor:
 
     def _begin(self, conversation: Conversation, at: int) -> None:
         turn = conversation.turns[at]
+        before, own = (conversation.turns[at - 1] if at else None), conversation.last.get(turn.role)
+        turn.earlier = tuple(one for one in (before, own if own is not before else None) if one is not None)
+        conversation.last[turn.role] = turn
         conversation.writer.numbering.reserve(turn.text)
         name = turn.speaker
         if not name or turn.role not in ("user", "human") or not self._acts_on("PERSON"):
@@ -157,36 +163,38 @@ class Redactor:
         """Whether a round over one turn changed it."""
         turn = conversation.turns[at]
         text = turn.text
-        wanted = [span for span in (*found, *self._answers(conversation, at)) if span.score >= self._policy.min_score]
-        named = [span for span in wanted if span.type == "PERSON"]
-        if named:
-            kept = {span for span in named if self._stays(conversation, turn, span)}
-            wanted = [span for span in wanted if span not in kept]
-            if self._acts_on("PERSON"):
-                names = [text[span.start : span.end] for span in named if span not in kept]
-                for name in names:
-                    conversation.public.bear(name)
-                conversation.mentions.add(names)
-        else:
-            kept = set()
+        wanted, stay = self._sorted_out(conversation, turn, (*found, *self._answers(turn)))
         if conversation.mentions:
-            holes = placeholders(text, self._policy.surrogates)
-            stay = [(span.start, span.end) for span in sorted(kept, key=lambda span: span.start)]
-            wanted += [
-                span
-                for span in conversation.mentions.find(text)
-                if not touches(holes, span.start, span.end)
-                and not any(a < span.end and span.start < b for a, b in stay)
-            ]
-        changed = False
-        if wanted or kept:
-            told = join_names(text, resolve(wanted)) if wanted else []
-            told = sorted([*told, *_apart(kept, told)], key=lambda span: span.start)
-            changed = turn.rewrite.replace(
-                told, lambda span, value: None if span in kept else conversation.writer.write(span, value)
-            )
+            wanted += self._apart(text, stay, conversation.mentions.find(text))
+        if not wanted and not stay:
+            return False
+        kept = frozenset(stay)
+        told = sorted([*join_names(text, resolve(wanted)), *stay], key=lambda span: span.start)
+        changed = turn.rewrite.replace(
+            told, lambda span, value: None if span in kept else conversation.writer.write(span, value)
+        )
         conversation.changed |= changed
         return changed
+
+    def _sorted_out(
+        self, conversation: Conversation, turn: Turn, found: Iterable[Span]
+    ) -> tuple[list[Span], list[Span]]:
+        """What is acted on, and the public names that stay, apart from it; tells the conversation of its names."""
+        sure = [span for span in found if span.score >= self._policy.min_score]
+        named = [span for span in sure if span.type == "PERSON"]
+        stay = resolve(span for span in named if self._stays(conversation, turn, span))
+        if self._acts_on("PERSON"):
+            public = frozenset(stay)
+            names = [turn.text[span.start : span.end] for span in named if span not in public]
+            for name in names:
+                conversation.public.bear(name)
+            conversation.mentions.add(names)
+        return self._apart(turn.text, stay, sure) if stay else sure, stay
+
+    def _apart(self, text: str, stay: Sequence[Span], spans: Iterable[Span]) -> list[Span]:
+        """Those of `spans` that touch neither a placeholder nor a name that stays."""
+        holes = sorted([*placeholders(text, self._policy.surrogates), *((span.start, span.end) for span in stay)])
+        return [span for span in spans if not touches(holes, span.start, span.end)]
 
     def _stays(self, conversation: Conversation, turn: Turn, span: Span) -> bool:
         """Whether a name is a public figure's; whoever says `my name is` speaks of himself."""
@@ -194,13 +202,10 @@ class Redactor:
             return False
         return conversation.public.holds(turn.text[span.start : span.end])
 
-    def _answers(self, conversation: Conversation, at: int) -> list[Span]:
+    def _answers(self, turn: Turn) -> list[Span]:
         """What the ends of the turn before, and of the same speaker's last one, tell of this one's beginning."""
-        turn = conversation.turns[at]
-        before = [conversation.turns[at - 1]] if at else []
-        own = next((t for t in reversed(conversation.turns[: max(0, at - 1)]) if t.role == turn.role), None)
         spans: list[Span] = []
-        for earlier in (*before, *([own] if own is not None else [])):
+        for earlier in turn.earlier:
             end = open_end(earlier.text) if earlier.role != "system" else ""
             if not end:
                 continue
@@ -216,14 +221,3 @@ class Redactor:
             spans += answered_name(end, turn.text)
         holes = placeholders(turn.text, self._policy.surrogates)
         return [span for span in spans if not touches(holes, span.start, span.end)]
-
-
-def _apart(kept: Iterable[Span], told: Sequence[Span]) -> list[Span]:
-    """Those of `kept` that share nothing with `told` nor with one another."""
-    found: list[Span] = []
-    taken = [(span.start, span.end) for span in told]
-    for span in sorted(kept, key=lambda span: (span.start, -span.end)):
-        if not any(a < span.end and span.start < b for a, b in taken):
-            taken.append((span.start, span.end))
-            found.append(span)
-    return found

@@ -64,14 +64,14 @@ def matches(pattern: Any, text: str, number: int, hits: Sequence[tuple[int, int]
     """
     done = 0
     ends = [end for end, mask in hits if mask >> number & 1]
-    for at, end in enumerate(ends):
-        if end < done:
-            continue
+    at = 0
+    while at < len(ends):
+        end = ends[at]
         stop = end + AFTER
-        for later in ends[at + 1 :]:
-            if later - BEFORE > stop:
-                break
-            stop = later + AFTER
+        at += 1
+        while at < len(ends) and ends[at] - BEFORE <= stop:
+            stop = ends[at] + AFTER
+            at += 1
         for match in pattern.finditer(text, max(done, end - BEFORE), stop):
             if match.end() >= stop < len(text):
                 # It runs on beyond what was looked at: only the whole text tells its end.

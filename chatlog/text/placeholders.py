@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import regex
@@ -16,6 +15,8 @@ _NUMBERED: Final = regex.compile(
     rf"(?<![A-Za-z0-9])({'|'.join(sorted(set(LABELS.values())))})_(\d{{1,9}})(?![A-Za-z0-9])"
 )
 _SHORTEST_PHONE: Final = 7
+_MANY: Final = 64
+"""Persons of one conversation who bear a part of a name, beyond which it names none of them."""
 
 
 class Numbering:
@@ -69,7 +70,7 @@ class Names:
     def __init__(self) -> None:
         self.longest: dict[int, tuple[Part, ...]] = {}
         self._told: dict[str, int] = {}
-        self._by_key: dict[str, list[tuple[Part, int]]] = {}
+        self._by_key: dict[str, dict[Part, set[int]]] = {}
 
     def find(self, value: str) -> int | None:
         """The number of the one person whose name holds all parts of `value`, or is held by it; None for none.
@@ -80,17 +81,21 @@ class Names:
         if found is not None:
             return found
         mine = parts(value)
-        if not mine:
-            return None
-        hits = [
-            {number for key in _keys(part) for known, number in self._by_key.get(key, ()) if same(part, known)}
-            for part in mine
+        bearers = [self._bearers(part) for part in mine]
+        # A part that many bear tells nobody apart, and the others may.
+        near = {number for sets in bearers if sum(map(len, sets)) <= _MANY for numbers in sets for number in numbers}
+        persons = {
+            number
+            for number in near
+            if all(any(number in numbers for numbers in sets) for sets in bearers)
+            or all(any(same(part, known) for part in mine) for known in self.longest[number])
+        }
+        return persons.pop() if len(persons) == 1 else None
+
+    def _bearers(self, part: Part) -> list[set[int]]:
+        return [
+            numbers for key in _keys(part) for known, numbers in self._by_key.get(key, {}).items() if same(part, known)
         ]
-        within = set.intersection(*hits)
-        for number in set().union(*hits) - within:
-            if all(any(same(part, known) for part in mine) for known in self.longest[number]):
-                within.add(number)
-        return within.pop() if len(within) == 1 else None
 
     def add(self, value: str, number: int) -> None:
         """Tells that `value` names the person of this number."""
@@ -102,9 +107,7 @@ class Names:
             self.longest[number] = mine
         for part in mine:
             for key in _keys(part):
-                listed = self._by_key.setdefault(key, [])
-                if (part, number) not in listed:
-                    listed.append((part, number))
+                self._by_key.setdefault(key, {}).setdefault(part, set()).add(number)
 
 
 def _keys(part: Part) -> set[str]:
@@ -121,11 +124,3 @@ def canonical(type_: str, value: str) -> str:
     if type_ == "SECRET":
         return view(value).text
     return "".join(character for character in plain if character.isalnum() or character in "@.:/_")
-
-
-def reserved(texts: Iterable[str]) -> Numbering:
-    """A numbering that keeps the numbers that stand in `texts`."""
-    numbering = Numbering()
-    for text in texts:
-        numbering.reserve(text)
-    return numbering

@@ -8,6 +8,7 @@ a check digit are not imitated, since an invented one that passes its check woul
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import Final
 
 import regex
@@ -39,6 +40,19 @@ SURROGATE: Final = regex.compile(
 """Every surrogate, so that a second redaction leaves them alone."""
 
 
+_MADE: Final[dict[str, Callable[[int], str]]] = {
+    "EMAIL_ADDRESS": lambda at: f"person{at}@example.com",
+    "PHONE_NUMBER": lambda at: f"+1 {_AREAS[at // 100 % len(_AREAS)]} 555 01{at % 100:02d}",
+    "STREET_ADDRESS": lambda at: f"{at} Sample Street, Anytown",
+    "DATE_OF_BIRTH": lambda at: (_FIRST_DAY + datetime.timedelta(days=at % 5000)).isoformat(),
+    "USERNAME": lambda at: f"sample_user_{at}",
+    "URL": lambda at: f"https://example.com/u/{at}",
+    "IP_ADDRESS": lambda at: f"{_NETS[at // 254 % len(_NETS)]}{at % 254 + 1}",
+    "MAC_ADDRESS": lambda at: f"00:00:5E:00:53:{at % 256:02X}",
+}
+"""What is made of an entity's place in the pool; types that are missing get a label and a number."""
+
+
 def surrogate(type_: str, number: int, shift: int, place: int | None = None) -> str:
     """The surrogate of a conversation's entity.
 
@@ -52,20 +66,5 @@ def surrogate(type_: str, number: int, shift: int, place: int | None = None) -> 
     if type_ == "PERSON":
         given, family = _GIVEN[at % len(_GIVEN)], _FAMILY[(at // len(_GIVEN) + at) % len(_FAMILY)]
         return f"{given} {family}" if place is None else (given, family)[place]
-    if type_ == "EMAIL_ADDRESS":
-        return f"person{at}@example.com"
-    if type_ == "PHONE_NUMBER":
-        return f"+1 {_AREAS[at // 100 % len(_AREAS)]} 555 01{at % 100:02d}"
-    if type_ == "STREET_ADDRESS":
-        return f"{number} Sample Street, Anytown"
-    if type_ == "DATE_OF_BIRTH":
-        return (_FIRST_DAY + datetime.timedelta(days=at % 5000)).isoformat()
-    if type_ == "USERNAME":
-        return f"sample_user_{at}"
-    if type_ == "URL":
-        return f"https://example.com/u/{at}"
-    if type_ == "IP_ADDRESS":
-        return f"{_NETS[at // 254 % len(_NETS)]}{at % 254 + 1}"
-    if type_ == "MAC_ADDRESS":
-        return f"00:00:5E:00:53:{at % 256:02X}"
-    return f"{LABELS[type_]}-SAMPLE-{number}"
+    made = _MADE.get(type_)
+    return made(at) if made is not None else f"{LABELS[type_]}-SAMPLE-{number}"
