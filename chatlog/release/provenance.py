@@ -15,7 +15,7 @@ from chatlog.engine.store import Run
 from chatlog.models.weights import identity
 from chatlog.pii import acted_on, redact_step
 from chatlog.pipeline import INGEST, Pipeline, Plan
-from chatlog.text.pii_span import LABELS
+from chatlog.text.pii_span import CONTEXTUAL, LABELS
 
 PROVENANCE: Final = "provenance.json"
 
@@ -77,10 +77,15 @@ def _pii(run: Run, pipeline: Pipeline) -> dict[str, Any]:
     """How personal data was looked for, and what recall was measured on planted entities; None where it was not."""
     config = redact_step(pipeline).config
     acted = acted_on(config)
+    actions: dict[str, list[str]] = {}
+    for type_ in LABELS:
+        if type_ in acted:
+            actions.setdefault(getattr(config, type_.lower()), []).append(type_)
     measured = kept_canaries(run)
     return {
-        "replaced": [type_ for type_ in LABELS if type_ in acted],
-        "kept": [type_ for type_ in LABELS if type_ not in acted],
+        "actions": actions,
+        "kept": [type_ for type_ in LABELS if type_ not in acted and type_ not in CONTEXTUAL],
+        "not_looked_for": [type_ for type_ in CONTEXTUAL if type_ not in acted],
         "names_model": getattr(config, "names_model", "") or None,
         "recall": measured and {"seed": measured["seed"], **measured["overall"]},
     }

@@ -53,11 +53,12 @@ _FOREIGN_ENDING: Final = regex.compile(
 _CAPITAL: Final = (
     r"(?:\p{Lu}(?:['’]\p{Lu})?[\p{Ll}\p{M}]+(?:['’]\p{Ll}+)?(?:\p{Lu}\p{Ll}+)?(?:-\p{Lu}\p{Ll}+)*|\p{Lu}\.?(?!\p{L}))"
 )
-_SEQUENCE: Final = regex.compile(
+SEQUENCE: Final = regex.compile(
     rf"(?<![\p{{L}}\d@_])(?P<w>{_CAPITAL})(?:[ \t]+(?P<w>{_CAPITAL}"
     r"|(?:de|da|do|dos|das|del|della|di|van|von|der|den|ter|la|le|el|al|bin|ibn|san)(?=[ \t]+(?:\p{Lu}|l[ao]s?[ \t]))"
     r")){0,6}(?![\p{L}\d@_])"
 )
+"""Capitalised words in a row, with particles between them; each is a capture of `w`."""
 _UPPER: Final = regex.compile(r"(?<![\p{L}\d@_])(?P<w>\p{Lu}{3,})(?:[ \t]+(?P<w>\p{Lu}{3,})){1,2}(?![\p{L}\d@_])")
 _LOWER: Final = regex.compile(
     r"(?<![\p{L}\d@_./-])(?P<w>\p{Ll}{3,})[ \t](?:\p{L}[. ][ \t]?)?(?P<w>\p{Ll}{3,})(?![\p{L}\d@_/])"
@@ -74,7 +75,8 @@ _PLACE_BEFORE: Final = regex.compile(
 )
 _POSSESSIVE: Final = regex.compile(r"['’]s\Z")
 _INITIAL: Final = regex.compile(r"\p{Lu}\.?\Z")
-_PARTICLES: Final = frozenset("de da do dos das del della di van von der den ter la le el al bin ibn san".split())
+PARTICLES: Final = frozenset("de da do dos das del della di van von der den ter la le el al bin ibn san".split())
+"""Words in lower case between the parts of a name."""
 
 
 def is_family(word: str) -> bool:
@@ -96,7 +98,7 @@ def is_given(word: str) -> bool:
 
 def find_listed_names(text: str) -> Iterator[Span]:
     """The names in `text` that the lists know, overlaps and all."""
-    for match in _SEQUENCE.finditer(text):
+    for match in SEQUENCE.finditer(text):
         words = match.captures("w")
         spans = match.spans("w")
         yield from _in_sequence(text, words, spans)
@@ -158,14 +160,14 @@ def _name_at(plain: list[str], words: list[str], at: int) -> tuple[int, float]:
     family = False
     while end < len(plain):
         word = plain[end]
-        if word in _PARTICLES:
+        if word in PARTICLES:
             end += 1
             continue
         if word in NOT_NAMES and word not in FAMILY and not _INITIAL.match(words[end]):
             break
         family = family or is_family(word)
         end += 1
-    while end > at + 1 and (plain[end - 1] in _PARTICLES):
+    while end > at + 1 and (plain[end - 1] in PARTICLES):
         end -= 1
     if end - at >= 2:
         if given and (first not in AMBIGUOUS or family):

@@ -12,7 +12,7 @@ import regex
 import xxhash
 
 from chatlog.text.name_forms import bare_words
-from chatlog.text.pii_gazetteer import NOT_NAMES, is_common, is_family, is_given
+from chatlog.text.pii_gazetteer import NOT_NAMES, PARTICLES, SEQUENCE, is_common, is_family, is_given
 
 _SPACE: Final = regex.compile(r"\s+")
 _SIGNED: Final = (1 << 64) - 1
@@ -87,13 +87,7 @@ class Public:
         return bool(self._keys) and name_key(name) in self._keys
 
 
-_CAPITAL: Final = r"\p{Lu}(?:['’]\p{Lu})?[\p{Ll}\p{M}]+(?:-\p{Lu}\p{Ll}+)*"
-_RUN: Final = regex.compile(
-    rf"(?<![\p{{L}}\d@_])(?P<w>{_CAPITAL})"
-    rf"(?:[ ](?:(?:de|da|del|della|di|van|von|der|bin|al|the)[ ])?(?P<w>{_CAPITAL})){{0,4}}"
-    r"(?![\p{L}\d@_])"
-)
-_MOST_WORDS: Final = 3
+_MOST_WORDS: Final = 4
 
 
 def _shared(word: str) -> bool:
@@ -101,14 +95,14 @@ def _shared(word: str) -> bool:
 
 
 def name_like(text: str) -> Iterator[str]:
-    """What is written like a name: one to three capitalised words in a row, with particles between them.
+    """What is written like a name: one to four words in a row, capitalised but for particles between.
 
     A given or a family name alone is none, since many bear it; a word that headings capitalise is none either.
     """
-    for match in _RUN.finditer(text):
+    for match in SEQUENCE.finditer(text):
         words, spans = match.captures("w"), match.spans("w")
         plain = [folded(word) for word in words]
-        ordinary = [word in NOT_NAMES or is_common(word) for word in plain]
+        ordinary = [len(word) < 2 or word in PARTICLES or word in NOT_NAMES or is_common(word) for word in plain]
         for first in range(len(words)):
             for last in range(first, min(len(words), first + _MOST_WORDS)):
                 if ordinary[first] or ordinary[last] or (first == last and _shared(plain[first])):

@@ -95,10 +95,11 @@ def test_the_card_tells_the_measured_recall_or_that_there_is_none(folder: Path, 
     assert f"recall on 34 planted entities: {shown}" in card and "not measured" not in card
     assert "| EMAIL_ADDRESS | 12 |" in card
     assert (
-        "left as they are: IP_ADDRESS, ORGANIZATION, LOCATION, NRP, DATE_TIME." in card and "| IP_ADDRESS |" not in card
+        "left as they are: IP_ADDRESS. Not looked for: ORGANIZATION, LOCATION, NRP, DATE_TIME." in card
+        and "| IP_ADDRESS |" not in card
     )
     pii = json.loads((tmp_path / "out" / "provenance.json").read_bytes())["pii"]
-    assert pii["recall"]["gone"] == made.gone and pii["names_model"] is None and "SECRET" in pii["replaced"]
+    assert pii["recall"]["gone"] == made.gone and pii["names_model"] is None and "SECRET" in pii["actions"]["replace"]
 
 
 def test_a_damaged_measurement_is_told_in_one_line(folder: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from chatlog.schema import MESSAGES
 from chatlog.stage import BatchFn
 from chatlog.stages.language import LANGUAGE, LanguageConfig
+from chatlog.stages.redact import REDACT, RedactConfig
 from chatlog.text.prose import outside_code, prose
 
 LONG = 1 << 20
@@ -80,3 +81,55 @@ def test_finding_code_in_a_message_of_a_megabyte(unit: str) -> None:
 @units
 def test_prose_of_the_largest_sample(unit: str) -> None:
     assert_linear(lambda text: prose(text, 100_000), unit, 100_000)
+
+
+PERSONAL = {
+    "public figures": "Albert Einstein met Marie Curie. ",
+    "names": "My name is Anna Novak, says Peter Brown. ",
+    "cues far apart": "x" * 500 + " my password is ",
+    "addresses": "lives at 12 Oak Street, Springfield, IL 62701; ",
+    "numbers": "12 345 6789-01 ",
+    "mails": "ada@novak.example ",
+    "lookalikes": "\u0430lice@ex\u0430mple.com ",
+}
+
+
+@pytest.fixture(scope="module")
+def redact() -> Iterator[Callable[[str], object]]:
+    with REDACT.open(RedactConfig(names_model="")) as batch:
+        yield lambda text: batch(_table(text).append_column("system", pa.nulls(1, pa.string())))
+
+
+@pytest.mark.parametrize("unit", PERSONAL.values(), ids=PERSONAL.keys())
+def test_redacting_a_long_message(unit: str, redact: Callable[[str], object]) -> None:
+    assert_linear(redact, unit, LONG >> 3)
+
+
+@units
+def test_redacting_a_message_of_signs(unit: str, redact: Callable[[str], object]) -> None:
+    assert_linear(redact, unit, LONG >> 3)
+
+
+def test_redacting_many_namesakes(redact: Callable[[str], object]) -> None:
+    def names(count: int) -> str:
+        return " ".join(
+            f"Anna {chr(65 + n % 26)}{'abcdefghij'[n // 26 % 10]}{'klmnoprstu'[n // 260 % 10]}son,"
+            for n in range(count)
+        )
+
+    assert seconds(redact, names(2_000)) < 9 * max(seconds(redact, names(500)), 0.005)
+
+
+def test_redacting_many_turns() -> None:
+    def table(turns: int) -> pa.Table:
+        row = [{"role": "user", "content": ("what is your name?", "maria")[n % 2]} for n in range(turns)]
+        return pa.table([pa.array([row], MESSAGES), pa.nulls(1, pa.string())], schema=REDACT.reads)
+
+    with REDACT.open(RedactConfig(names_model="")) as batch:
+        few, many = table(1_000), table(4_000)
+        batch(few)
+        begun = time.process_time()
+        batch(few)
+        middle = time.process_time()
+        batch(many)
+        assert time.process_time() - middle < 9 * max(middle - begun, 0.02)
