@@ -67,6 +67,11 @@ class Explanation:
             yield f"  battle       side {row['battle_side']} of {row['battle_id']}, winner {row['winner']}"
         if row["language"] is not None:
             yield f"  language     {row['language']} ({row['language_code']}, score {row['language_score']:.2f})"
+            if len(row["language_shares"] or ()) > 1:
+                mixed = ", ".join(f"{one['code']} {one['share']:.0%}" for one in row["language_shares"])
+                yield f"    of the user  {mixed}"
+            if row["answer_language"] not in (row["language"], "unknown"):
+                yield f"    of answers   {row['answer_language']} ({row['answer_language_code']})"
         if row["redacted"] is not None:
             told = ", ".join(f"{count} {kind}" for kind, count in self.pii.items()) or "nothing found"
             yield f"  redacted     {told}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,40 @@ def mixture(gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> di
     }
 
 
+def share_error(gold: Sequence[Mapping[str, float]], found: Sequence[Mapping[str, float]]) -> float | None:
+    """The mean share of a text that is given to a wrong language, or to none; from raw codes, which are folded here."""
+    errors = []
+    for want, have in zip(map(_folded, gold), map(_folded, found), strict=True):
+        if want:
+            errors.append(1 - sum(min(share, have.get(code, 0.0)) for code, share in want.items()))
+    return sum(errors) / len(errors) if errors else None
+
+
+def _folded(shares: Mapping[str, float]) -> dict[str, float]:
+    """The shares by folded code, adding up to 1; an unknown language has none."""
+    found: dict[str, float] = defaultdict(float)
+    for code, share in shares.items():
+        if (folded := fold_code(code)) != UNKNOWN_CODE:
+            found[folded] += share
+    total = sum(found.values())
+    return {code: share / total for code, share in found.items()} if total else {}
+
+
+def token_shares(row: dict[str, Any]) -> dict[str, float]:
+    """The letters of each language's tokens, where a row has them; `_` and `other` are no language."""
+    found: dict[str, float] = defaultdict(float)
+    for token, code in zip(row.get("tokens", ()), row.get("token_languages", ()), strict=False):
+        if language := _plain(code):
+            found[language] += sum(map(str.isalnum, token))
+    return found
+
+
+def _plain(code: str) -> str:
+    """The language of a code of the mixed set: `ar_dz` is `ar`, and so is its `msa`, modern standard Arabic."""
+    first = str(code).replace("_", "-").split("-")[0]
+    return {"msa": "ar", "other": ""}.get(first, first)
+
+
 def accepted(row: dict[str, Any], found: str) -> str:
     """The row's gold code; of several (mixed text), the one found if it is among them."""
     if row.get("language") is not None:
@@ -76,8 +110,7 @@ def accepted(row: dict[str, Any], found: str) -> str:
 def _languages(row: dict[str, Any]) -> list[str]:
     if row.get("language") is not None:
         return [str(row["language"])]
-    codes = [str(code).replace("_", "-").split("-")[0] for code in row.get("languages", [])]
-    return [{"msa": "ar"}.get(code, code) for code in codes if code]
+    return [code for code in map(_plain, row.get("languages", ())) if code]
 
 
 def evaluate(path: Path, config: LanguageConfig | None = None) -> Evaluation:
@@ -98,6 +131,7 @@ def evaluate(path: Path, config: LanguageConfig | None = None) -> Evaluation:
         seconds = time.perf_counter() - started
     gold = [accepted(row, code) for row, code in zip(rows, found, strict=True)]
     metrics = measure(gold, found, [str(row["kind"]) for row in rows])
-    told = [[one["code"] for one in shares] for shares in made.column("language_shares").to_pylist()]
-    metrics["mixture"] = mixture([_languages(row) for row in rows], told)
+    told = [{one["code"]: one["share"] for one in shares} for shares in made.column("language_shares").to_pylist()]
+    error = share_error([token_shares(row) for row in rows], told)
+    metrics["mixture"] = mixture([_languages(row) for row in rows], [*map(list, told)]) | {"share_error": error}
     return Evaluation("language", path.name, len(rows), seconds, metrics)

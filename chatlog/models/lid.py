@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
@@ -13,10 +13,10 @@ from chatlog.models.lid_ensemble import Ensemble, Evidence
 from chatlog.models.lid_fasttext import FastText
 from chatlog.models.weights import locate_file
 from chatlog.text.by_script import BY_SCRIPT, LARGEST, NOT_LATIN, by_letters, in_script
-from chatlog.text.function_words import phrase_language, small_words
+from chatlog.text.function_words import arabic_share, phrase_language, small_words
 from chatlog.text.languages import UNKNOWN_CODE
 from chatlog.text.letters import possible_languages
-from chatlog.text.noise import is_mashed
+from chatlog.text.noise import has_digit_letter, is_mashed
 from chatlog.text.scripts import SOLE_LANGUAGE, keep_script, main_script, script_weights
 
 Ranked = list[tuple[str, float]]
@@ -49,6 +49,8 @@ _ROMANISED_LEAD: Final = 1.1
 _INSTRUCTION: Final = 40
 _LONGEST: Final = 400
 _FIRST_LOOK: Final = 100
+_STRETCH: Final = 50
+_HEARD: Final = 400
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ class LanguageIdentifier:
         # The model knows no Maori, and is sure of Latvian by its macrons: then only plain evidence counts.
         strict = first >= _SURE
         if first < _CERTAIN:
+            if has_digit_letter(line) and arabic_share(line) >= _ROMANISED_SHARE:
+                return "ar-Latn", 0.8
             small, share, lead = small_words(line, _SMALL_SHARE * (1 + strict))
             if small.endswith("-Latn"):
                 # Romanised words are spelled in many ways, and some are words elsewhere: one alone says nothing.
@@ -159,6 +163,12 @@ class LanguageIdentifier:
         within = [one for one in found if possible is None or one.code in possible]
         return self._second.best(within or found, script == "Latn", weight)
 
+    def hears_another(self, words: str, code: str) -> bool:
+        """Whether ELD takes some stretch of a line for another language than `code`; always without ELD."""
+        if self._second is None:
+            return True
+        return any(self._second.contradicts(stretch, code) for stretch in _stretches(words[:_HEARD]))
+
     def evidence(self, words: str) -> tuple[list[Evidence], bool, float]:
         """What both identifiers say of a line, whether it is Latin, and its weight: to fit how they are weighed."""
         weights = script_weights(words)
@@ -184,6 +194,18 @@ def _beginning(line: str) -> str:
     if len(line) <= _FIRST_LOOK:
         return line
     return line[: line.rfind(" ", _FIRST_LOOK // 2, _FIRST_LOOK)]
+
+
+def _stretches(line: str) -> Iterator[str]:
+    """A line in stretches of some ten words."""
+    start = 0
+    while len(line) - start > _STRETCH * 3 // 2:
+        end = line.find(" ", start + _STRETCH)
+        if end < 0:
+            break
+        yield line[start:end]
+        start = end
+    yield line[start:]
 
 
 def _deciding_script(words: str, weights: Mapping[str, float]) -> str:

@@ -121,6 +121,12 @@ class Ensemble:
         """Whether ELD takes the line for that language too, or for one that folds together with it."""
         return _group(self._detector.detect(line)) == _group(code)
 
+    def contradicts(self, line: str, code: str) -> bool:
+        """Whether ELD takes the line for another language; for one it does not know, whether it is sure of another."""
+        if _group(code) in self._known:
+            return _group(self._detector.detect(line)) not in (_group(code), UNKNOWN_CODE)
+        return bool(self._detector.detect_details(line).reliable)
+
     def is_silent(self, line: str) -> bool:
         """Whether ELD knows no n-gram of the line: as good as no language has them."""
         return str(self._detector.detect(line)) == UNKNOWN_CODE

@@ -8,14 +8,14 @@ from typing import Final
 import regex
 
 from chatlog.models.lid import Guess, LanguageIdentifier
+from chatlog.text.code_mix import romanised_mixture, without_romanised
+from chatlog.text.function_words import has_romanised
 from chatlog.text.languages import UNKNOWN_CODE
 from chatlog.text.scripts import RUNS, script_weights
 
 Shares = list[tuple[str, float]]
 """BCP 47 code and share of the letters, the largest first; the shares of a message add up to 1."""
 
-_SURE: Final = 0.85
-"""Score from which on a message in one script is taken to be in one language."""
 _SECOND_SCRIPT: Final = 0.1
 """Share of the letters from which on another script is looked at by itself."""
 _CLEAR: Final = 0.6
@@ -26,6 +26,8 @@ _SHARE: Final = 0.1
 """Share below which a language is left out: a name or a loanword."""
 _PIECES: Final = 8
 """Pieces of a message that are looked at."""
+_MIXED: Final = 400
+"""Characters in which small words of romanised languages are looked for."""
 _WORDS: Final = 8
 """Words of a piece at most."""
 
@@ -35,8 +37,9 @@ _BREAK: Final = regex.compile(r"[.!?。！？؟;；\n]+")
 def shares(words: str, weights: Mapping[str, float], whole: Guess, identifier: LanguageIdentifier) -> Shares:
     """The languages of a line of prose and their shares; empty where its language is unknown.
 
-    A message that is surely in one language, in one script, is not looked at further. Others are cut at
-    sentences, at changes of script, and into pieces of a few words.
+    A message in one script is looked at further where the second identifier hears another language in some
+    stretch of it. It is cut at sentences, at changes of script, and into pieces of a few words. Romanised
+    languages, which no identifier knows, are told from European ones by their small words.
 
     Args:
         words: as of `prose`.
@@ -48,8 +51,16 @@ def shares(words: str, weights: Mapping[str, float], whole: Guess, identifier: L
         return []
     total = sum(weights.values())
     scripts = sum(weight >= _SECOND_SCRIPT * total for weight in weights.values())
-    if total < 2 * _LEAST or (scripts < 2 and whole.score >= _SURE):
+    if total < 2 * _LEAST:
         return [(whole.code, 1.0)]
+    if scripts < 2:
+        if "Latn" in weights and has_romanised(line := words[:_MIXED].lower()):
+            rest = identifier.guess(without_romanised(line))
+            mixed = romanised_mixture(line, rest.code if rest.score >= _CLEAR else "")
+            if mixed:
+                return _kept(mixed, whole)
+        if not identifier.hears_another(words, whole.code):
+            return [(whole.code, 1.0)]
     found: dict[str, float] = {}
     for _, piece in zip(range(_PIECES), _pieces(words), strict=False):
         by_script = script_weights(piece)
@@ -58,11 +69,16 @@ def shares(words: str, weights: Mapping[str, float], whole: Guess, identifier: L
         clear = guess.code != UNKNOWN_CODE and guess.score >= _CLEAR
         code = guess.code if clear else whole.code
         found[code] = found.get(code, 0.0) + weight
+    return _kept(found, whole)
+
+
+def _kept(found: Mapping[str, float], whole: Guess) -> Shares:
+    """The shares of the languages that are not too little to count."""
     total = sum(found.values())
     kept = {code: weight for code, weight in found.items() if weight >= _SHARE * total}
+    rest = sum(kept.values())
     if not kept:
         return [(whole.code, 1.0)]
-    rest = sum(kept.values())
     return sorted(((code, weight / rest) for code, weight in kept.items()), key=lambda share: (-share[1], share[0]))
 
 

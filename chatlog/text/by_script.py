@@ -51,7 +51,7 @@ _LETTERS: Final = {
     "Beng": (("as", regex.compile(r"[ৰৱ]")),),
     "Mymr": (("shn", regex.compile(r"[ႁၸၶႃႄꧦ]")),),
     "Arab": (
-        ("ug", regex.compile(r"[ېۈۆۇۋ]")),
+        ("ug", regex.compile(r"[ۈۇۋ]")),
         ("ckb", regex.compile(r"[ڕڵێ]")),
     ),
 }

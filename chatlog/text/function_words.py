@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
+from chatlog.text.noise import has_digit_letter
+
 _SIGNS: Final = ",.!?…%"
 _AROUND: Final = " .,!?…¡¿()'-؟،।。！？"
 _WORD: Final = regex.compile(r"['’ʻ]?[\p{L}\p{M}]+(?:['’ʻ-][\p{L}\p{M}]*)*")
@@ -51,6 +53,33 @@ def phrase_language(line: str) -> str:
     if len(line) > _LONGEST_PHRASE:
         return ""
     return _PHRASES.get(line.strip(_AROUND).replace("’", "'").replace(",", ""), "")
+
+
+_NONE: Final[frozenset[str]] = frozenset()
+_ARABIC: Final = frozenset(["ar-Latn"])
+_OWNERS: Final = {
+    word: frozenset(code for code, weight in zip(_LANGUAGES, _WEIGHTS[row], strict=True) if weight)
+    for word, row in _ROWS.items()
+}
+
+
+def word_languages(word: str) -> frozenset[str]:
+    """The languages that have a word, lower case, among their small words."""
+    return _OWNERS.get(word) or (_ARABIC if has_digit_letter(word) else _NONE)
+
+
+_ROMANISED: Final = frozenset(word for word, codes in _OWNERS.items() if all(code.endswith("-Latn") for code in codes))
+
+
+def has_romanised(line: str) -> bool:
+    """Whether a line, lower case, holds words of romanised languages alone: two, or one with a digit for a letter."""
+    return has_digit_letter(line) or sum(map(_ROMANISED.__contains__, line.split())) > 1
+
+
+def arabic_share(line: str) -> float:
+    """The share of a lower-case line's words that romanised Arabic has: by digits for letters, or small words."""
+    words = _WORD.findall(line)
+    return sum("ar-Latn" in word_languages(word) for word in words) / len(words) if words else 0.0
 
 
 def small_words(line: str, least: float = 0.0) -> tuple[str, float, float]:

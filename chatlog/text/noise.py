@@ -1,7 +1,8 @@
-"""Letters that say nothing: text that was decoded wrongly, and keys that were hit at random."""
+"""Letters that say nothing, and digits that stand for letters: mojibake, keys hit at random, Arabic chats."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import regex
@@ -42,7 +43,7 @@ _LATIN: Final = regex.compile(r"[\p{Latin}]")
 _ROWS: Final = regex.compile(
     r"asdf|sdfg|dfgh|fghj|ghjk|hjkl|qwer|wert|rtyu|tyui|zxcv|xcvb|cvbn|vbnm|lkjh|kjhg|poiu|oiuy|;lkj"
 )
-_FEW_VOWELS: Final = 0.13
+_FEW_VOWELS: Final = 0.1
 _LEAST: Final = 6
 
 
@@ -55,3 +56,27 @@ def is_mashed(line: str) -> bool:
         return True
     # A letter with an accent is taken for a vowel: those with few of either are written in no language.
     return len(_VOWEL.findall(line)) < _FEW_VOWELS * letters
+
+
+_INSIDE: Final = re.compile(r"[A-Za-z][379][A-Za-z]")
+_DIGIT_WORD: Final = regex.compile(
+    r"(?i)(?<![\w.-])(?!\d(?:rd|th|am|pm|px|kg|km|cm|mm|ft|gb|mb|ds)\b)(?:[a-z]+[379][a-z379]*|[379][a-z]{2,}[a-z379]*)(?![\w-])"
+)
+_DIGIT_LETTERS: Final = str.maketrans("379", "ʕʜʠ")
+_DIGIT_LETTER: Final = re.compile("[ʕʜʠ]")
+
+
+def spell_digits(text: str) -> str:
+    """The text with the digits of Arabic chat words spelled as letters, so that they outlive other digits.
+
+    `3andi`, `sa7bi` and `9ahwa` hold the letters that Latin has no sign for. One such word is a name of a
+    thing (`mp3`, `win7`); two that differ are Arabic, or Berber.
+    """
+    if _INSIDE.search(text) is None or len({word.lower() for word in _DIGIT_WORD.findall(text)}) < 2:
+        return text
+    return _DIGIT_WORD.sub(lambda match: match[0].translate(_DIGIT_LETTERS), text)
+
+
+def has_digit_letter(word: str) -> bool:
+    """Whether a word holds a letter that `spell_digits` made."""
+    return _DIGIT_LETTER.search(word) is not None

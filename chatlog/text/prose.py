@@ -11,7 +11,7 @@ import regex
 
 from chatlog.text.characters import Line, clean
 from chatlog.text.english import leaning
-from chatlog.text.noise import legible
+from chatlog.text.noise import legible, spell_digits
 from chatlog.text.scripts import script_weights
 
 # Fences are taken whole and up to 32 signs long: patterns that give back or compare more would take quadratic time.
@@ -103,6 +103,7 @@ def _without_matter(text: str, limit: int) -> str:
         without = _CODE_LINE.sub("", text)
         if without.strip() or (leaning(text) <= 0 and text.isascii()):
             text = without
+    text = spell_digits(text)
     for sign in _QUOTES:
         if sign in text:
             return _without_quotes(text)
