@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
@@ -163,11 +163,14 @@ class LanguageIdentifier:
         within = [one for one in found if possible is None or one.code in possible]
         return self._second.best(within or found, script == "Latn", weight)
 
-    def hears_another(self, words: str, code: str) -> bool:
-        """Whether ELD takes some stretch of a line for another language than `code`; always without ELD."""
+    def hears_another(self, words: str, whole: Guess) -> bool:
+        """Whether ELD takes some stretch of a line for another language than the whole; always without ELD."""
         if self._second is None:
             return True
-        return any(self._second.contradicts(stretch, code) for stretch in _stretches(words[:_HEARD]))
+        stretches = _stretches(words[:_HEARD])
+        if len(stretches) == 1 and whole.score >= _CERTAIN:
+            return False
+        return any(self._second.contradicts(stretch, whole.code) for stretch in stretches)
 
     def evidence(self, words: str) -> tuple[list[Evidence], bool, float]:
         """What both identifiers say of a line, whether it is Latin, and its weight: to fit how they are weighed."""
@@ -196,16 +199,14 @@ def _beginning(line: str) -> str:
     return line[: line.rfind(" ", _FIRST_LOOK // 2, _FIRST_LOOK)]
 
 
-def _stretches(line: str) -> Iterator[str]:
+def _stretches(line: str) -> list[str]:
     """A line in stretches of some ten words."""
+    found = []
     start = 0
-    while len(line) - start > _STRETCH * 3 // 2:
-        end = line.find(" ", start + _STRETCH)
-        if end < 0:
-            break
-        yield line[start:end]
+    while len(line) - start > _STRETCH * 3 // 2 and (end := line.find(" ", start + _STRETCH)) > 0:
+        found.append(line[start:end])
         start = end
-    yield line[start:]
+    return [*found, line[start:]]
 
 
 def _deciding_script(words: str, weights: Mapping[str, float]) -> str:

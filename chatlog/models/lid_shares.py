@@ -59,7 +59,7 @@ def shares(words: str, weights: Mapping[str, float], whole: Guess, identifier: L
             mixed = romanised_mixture(line, rest.code if rest.score >= _CLEAR else "")
             if mixed:
                 return _kept(mixed, whole)
-        if not identifier.hears_another(words, whole.code):
+        if not identifier.hears_another(words, whole):
             return [(whole.code, 1.0)]
     found: dict[str, float] = {}
     for _, piece in zip(range(_PIECES), _pieces(words), strict=False):

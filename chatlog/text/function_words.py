@@ -73,7 +73,7 @@ _ROMANISED: Final = frozenset(word for word, codes in _OWNERS.items() if all(cod
 
 def has_romanised(line: str) -> bool:
     """Whether a line, lower case, holds words of romanised languages alone: two, or one with a digit for a letter."""
-    return has_digit_letter(line) or sum(map(_ROMANISED.__contains__, line.split())) > 1
+    return (not line.isascii() and has_digit_letter(line)) or sum(map(_ROMANISED.__contains__, line.split())) > 1
 
 
 def arabic_share(line: str) -> float:

@@ -12,7 +12,6 @@ import regex
 from chatlog.text.characters import Line, clean
 from chatlog.text.english import leaning
 from chatlog.text.noise import legible, spell_digits
-from chatlog.text.scripts import script_weights
 
 # Fences are taken whole and up to 32 signs long: patterns that give back or compare more would take quadratic time.
 _FENCE: Final = regex.compile(
@@ -51,8 +50,8 @@ _QUOTED: Final = regex.compile(
     r"|「[^「」]{5,2000}」|『[^『』]{5,2000}』|(?m:^[ \t]*>[^\n]*$)"
 )
 _QUOTES: Final = ('"', "“", "„", "«", "「", "『", ">")
-_OWN_WORDS: Final = 12.0
-"""Letters outside of quotes from which on they are the writer's own words, and the quotes are somebody else's."""
+_OWN_WORDS: Final = regex.compile(r"(?:\p{L}\P{L}*+){12}|(?:[\p{Han}\p{Hangul}]\P{L}*+){5}")
+"""So many letters outside of quotes are the writer's own words, and the quotes are somebody else's."""
 
 _CODE_SIGNS: Final = ("=", ";", "{", "}", "(", ")", "#", "$", ">>>", "//")
 _CODE_WORDS: Final = ("import", "SELECT", "FROM", "def", "class", "Traceback", "print", "git", "pip")
@@ -113,7 +112,7 @@ def _without_matter(text: str, limit: int) -> str:
 def _without_quotes(text: str) -> str:
     """The text without what it quotes, where it says anything beside that."""
     without = _QUOTED.sub(" ", text)
-    if len(without) == len(text) or sum(script_weights(without).values()) < _OWN_WORDS:
+    if len(without) == len(text) or _OWN_WORDS.search(without) is None:
         return text
     return without
 
