@@ -170,7 +170,9 @@ class LanguageIdentifier:
         stretches = _stretches(words[:_HEARD])
         if len(stretches) == 1 and whole.score >= _CERTAIN:
             return False
-        return any(self._second.contradicts(stretch, whole.code) for stretch in stretches)
+        # A text in another language than the request's stands in front of it, behind it, or in most of it.
+        heard = (stretches[0], stretches[len(stretches) // 2], stretches[-1])
+        return any(self._second.contradicts(stretch, whole.code) for stretch in dict.fromkeys(heard))
 
     def evidence(self, words: str) -> tuple[list[Evidence], bool, float]:
         """What both identifiers say of a line, whether it is Latin, and its weight: to fit how they are weighed."""

@@ -11,7 +11,7 @@ from chatlog.models.lid import Guess, LanguageIdentifier
 from chatlog.text.code_mix import romanised_mixture, without_romanised
 from chatlog.text.function_words import has_romanised
 from chatlog.text.languages import UNKNOWN_CODE
-from chatlog.text.scripts import RUNS, script_weights
+from chatlog.text.scripts import keep_script, script_weights
 
 Shares = list[tuple[str, float]]
 """BCP 47 code and share of the letters, the largest first; the shares of a message add up to 1."""
@@ -37,9 +37,10 @@ _BREAK: Final = regex.compile(r"[.!?。！？؟;；\n]+")
 def shares(words: str, weights: Mapping[str, float], whole: Guess, identifier: LanguageIdentifier) -> Shares:
     """The languages of a line of prose and their shares; empty where its language is unknown.
 
-    A message in one script is looked at further where the second identifier hears another language in some
-    stretch of it. It is cut at sentences, at changes of script, and into pieces of a few words. Romanised
-    languages, which no identifier knows, are told from European ones by their small words.
+    What is written in each of several scripts is guessed by itself. A message in one script is looked at
+    further where the second identifier hears another language in some stretch of it: it is cut at
+    sentences and into pieces of a few words. Romanised languages, which no identifier knows, are told from
+    European ones by their small words.
 
     Args:
         words: as of `prose`.
@@ -50,17 +51,19 @@ def shares(words: str, weights: Mapping[str, float], whole: Guess, identifier: L
     if whole.code == UNKNOWN_CODE:
         return []
     total = sum(weights.values())
-    scripts = sum(weight >= _SECOND_SCRIPT * total for weight in weights.values())
     if total < 2 * _LEAST:
         return [(whole.code, 1.0)]
-    if scripts < 2:
-        if "Latn" in weights and has_romanised(line := words[:_MIXED].lower()):
-            rest = identifier.guess(without_romanised(line))
-            mixed = romanised_mixture(line, rest.code if rest.score >= _CLEAR else "")
-            if mixed:
-                return _kept(mixed, whole)
-        if not identifier.hears_another(words, whole):
-            return [(whole.code, 1.0)]
+    if len(weights) > 1:  # seldom
+        scripts = {script: weight for script, weight in weights.items() if weight >= _SECOND_SCRIPT * total}
+        if len(scripts) > 1:
+            return _kept(_of_scripts(words, scripts, whole, identifier), whole)
+    if "Latn" in weights and has_romanised(line := words[:_MIXED].lower()):
+        rest = identifier.guess(without_romanised(line))
+        mixed = romanised_mixture(line, rest.code if rest.score >= _CLEAR else "")
+        if mixed:
+            return _kept(mixed, whole)
+    if not identifier.hears_another(words, whole):
+        return [(whole.code, 1.0)]
     found: dict[str, float] = {}
     for _, piece in zip(range(_PIECES), _pieces(words), strict=False):
         by_script = script_weights(piece)
@@ -70,6 +73,18 @@ def shares(words: str, weights: Mapping[str, float], whole: Guess, identifier: L
         code = guess.code if clear else whole.code
         found[code] = found.get(code, 0.0) + weight
     return _kept(found, whole)
+
+
+def _of_scripts(
+    words: str, scripts: Mapping[str, float], whole: Guess, identifier: LanguageIdentifier
+) -> dict[str, float]:
+    """The language of what is written in each script, and how much it is."""
+    found: dict[str, float] = {}
+    for script, weight in scripts.items():
+        guess = identifier.guess(keep_script(words, script), {script: weight}) if weight >= _LEAST else whole
+        code = guess.code if guess.code != UNKNOWN_CODE and guess.score >= _CLEAR else whole.code
+        found[code] = found.get(code, 0.0) + weight
+    return found
 
 
 def _kept(found: Mapping[str, float], whole: Guess) -> Shares:
@@ -84,25 +99,9 @@ def _kept(found: Mapping[str, float], whole: Guess) -> Shares:
 
 def _pieces(words: str) -> Iterator[str]:
     for sentence in _BREAK.split(words):
-        for run in _by_script(sentence):
-            listed = run.split()
-            # Two even pieces say more than a whole one and a word.
-            count = -(-len(listed) // _WORDS)
-            size = -(-len(listed) // count) if count else 0
-            for start in range(0, len(listed), size or 1):
-                yield " ".join(listed[start : start + size])
-
-
-def _by_script(sentence: str) -> Iterator[str]:
-    """The sentence in stretches of one script; kana, Han and what stands between letters stay with what is before."""
-    if sentence.isascii():
-        yield sentence
-        return
-    start, last = 0, ""
-    for match in RUNS.finditer(sentence):
-        script = "Hani" if match.lastgroup == "Kana" else match.lastgroup or ""
-        if last and script != last:
-            yield sentence[start : match.start()]
-            start = match.start()
-        last = script
-    yield sentence[start:]
+        listed = sentence.split()
+        # Two even pieces say more than a whole one and a word.
+        count = -(-len(listed) // _WORDS)
+        size = -(-len(listed) // count) if count else 0
+        for start in range(0, len(listed), size or 1):
+            yield " ".join(listed[start : start + size])

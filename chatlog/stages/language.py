@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -162,14 +162,14 @@ def open_language(config: LanguageConfig) -> Iterator[BatchFn]:
         offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32(), mask=np.append(_nulls(column), False))
         each = pa.ListArray.from_arrays(offsets, _texts(messages.code, messages.codes))
         names = [english_name(code) for code in messages.codes]
-        mixed = pa.array([_told(one) for one in messages.shares], SHARES).take(pa.array(messages.which))
+        mixed = _share_lists(messages.shares).take(pa.array(messages.which))
         return pa.table(
             [
                 _texts(code, names),
                 _texts(code, messages.codes),
                 pa.array(score, pa.float32()),
                 _texts(code, [with_script(code) for code in messages.codes]),
-                pa.array(_mixtures(messages, of_user, lengths), SHARES),
+                _share_lists(_mixtures(messages, of_user, lengths)),
                 _texts(answer, names),
                 _texts(answer, messages.codes),
                 each,
@@ -181,26 +181,33 @@ def open_language(config: LanguageConfig) -> Iterator[BatchFn]:
     yield batch
 
 
-def _told(mixed: Shares) -> list[dict[str, Any]]:
-    return [{"code": code, "share": share} for code, share in mixed]
+def _share_lists(told: Sequence[Shares]) -> pa.ListArray:
+    offsets = np.append(0, np.cumsum([len(mixed) for mixed in told])).astype(np.int32)
+    each = [pair for mixed in told for pair in mixed]
+    arrays = [
+        pa.array([code for code, _ in each], pa.string()),
+        pa.array([share for _, share in each], pa.float32()),
+    ]
+    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(arrays, fields=list(SHARES.value_type)))
 
 
-def _mixtures(
-    messages: _Messages, of_user: npt.NDArray[np.bool_], lengths: npt.NDArray[np.int64]
-) -> list[list[dict[str, Any]]]:
+def _mixtures(messages: _Messages, of_user: npt.NDArray[np.bool_], lengths: npt.NDArray[np.int64]) -> list[Shares]:
     """For each conversation the languages of its user's turns, by their letters; of long turns the first ones."""
-    found: list[list[dict[str, Any]]] = []
-    start = 0
-    for length in lengths.tolist():
-        total: dict[str, float] = {}
-        for at in (start + np.flatnonzero(of_user[start : start + length])).tolist():
-            for code, share in messages.shares[messages.which[at]]:
-                total[code] = total.get(code, 0.0) + share * float(messages.weight[at])
-        whole = sum(total.values())
-        listed = sorted(((code, weight / whole) for code, weight in total.items()), key=lambda one: (-one[1], one[0]))
-        found.append(_told(listed))
-        start += length
-    return found
+    totals: list[dict[str, float]] = [{} for _ in range(lengths.size)]
+    row = np.repeat(np.arange(lengths.size), lengths)
+    users = np.flatnonzero(of_user)
+    for at, place, weight in zip(
+        row[users].tolist(), messages.which[users].tolist(), messages.weight[users].tolist(), strict=True
+    ):
+        total = totals[at]
+        for code, share in messages.shares[place]:
+            total[code] = total.get(code, 0.0) + share * weight
+    return [_by_share(total) for total in totals]
+
+
+def _by_share(total: dict[str, float]) -> Shares:
+    whole = sum(total.values())
+    return sorted(((code, weight / whole) for code, weight in total.items()), key=lambda one: (-one[1], one[0]))
 
 
 def _texts(places: npt.NDArray[np.int64], texts: Sequence[str]) -> pa.StringArray:
