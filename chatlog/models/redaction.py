@@ -165,7 +165,9 @@ class Redactor:
         text = turn.text
         wanted, stay = self._sorted_out(conversation, turn, (*found, *self._answers(turn)))
         if conversation.mentions:
-            wanted += self._apart(text, stay, conversation.mentions.find(text))
+            public = conversation.public
+            mentions = self._apart(text, stay, conversation.mentions.find(text))
+            wanted += [span for span in mentions if not public.part_of_one(text, span.start, span.end)]
         if not wanted and not stay:
             return False
         kept = frozenset(stay)

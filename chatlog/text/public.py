@@ -32,6 +32,11 @@ def name_key(name: str) -> int:
     return value - (1 << 64) if value > _SIGNED >> 1 else value
 
 
+_WORD_BEFORE: Final = regex.compile(r"(?<!\p{L})(\p{Lu}[\p{L}'’-]*)[ ]\Z")
+_WORD_BEHIND: Final = regex.compile(r"[ ](\p{Lu}[\p{L}-]*)")
+_LONGEST: Final = 40
+
+
 @cache
 def figures() -> tuple[frozenset[str], frozenset[str]]:
     """Folded whole names, and folded single words that name one figure to everybody, of `public_figures.txt`."""
@@ -74,10 +79,27 @@ class Public:
             return plain not in self._private and (
                 plain in self._met or plain in self._alone or plain in self._whole or self._common(name)
             )
-        if plain in self._whole or self._common(name):
+        if self._is_whole(name):
             self._met.update(words)
             return True
         return False
+
+    def _is_whole(self, name: str) -> bool:
+        plain = folded(name)
+        return plain in self._allowed or plain in self._whole or self._common(name)
+
+    def part_of_one(self, text: str, start: int, end: int) -> bool:
+        """Whether a word of `text` is a part of a whole public name that stands there: `Taylor` of `Taylor Swift`."""
+        before, behind = _WORD_BEFORE.search(text, max(0, start - _LONGEST), start), _WORD_BEHIND.match(text, end)
+        word = text[start:end]
+        return any(
+            self._is_whole(name)
+            for name in (
+                f"{word} {behind[1]}" if behind is not None else "",
+                f"{before[1]} {word}" if before is not None else "",
+            )
+            if name
+        )
 
     def bear(self, name: str) -> None:
         """Tells that a private person has this name."""

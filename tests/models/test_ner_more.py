@@ -96,6 +96,8 @@ def test_a_model_of_another_language_finds_names(kind: str, request: pytest.Fixt
     assert [[(e.start, e.end, e.type) for e in row] for row in found] == [[(17, 26, "PERSON")], []]
     assert redact(RedactConfig(names_model="", models=(model,)), TEXT) == TEXT.replace("Zorbrandt", "NAME_1")
     assert redact(RedactConfig(names_model=""), TEXT) == TEXT
+    sure = model.model_copy(update={"min_score": 1.0})
+    assert list(MoreNames(sure).entities(["gestern traf ich Zorbrandt im Park"])) == [[]]
     french = model.model_copy(update={"languages": ("fr",)})
     assert redact(RedactConfig(names_model="", models=(french,)), TEXT) == TEXT
 

@@ -40,6 +40,9 @@ def test_a_name_of_more_than_n_users_is_public() -> None:
 
 def test_conversations_of_no_known_user_do_not_count() -> None:
     assert all(row == [] for row in fame([("Tell me about Quenby Aldersgate.", None)] * 30, users=1))
+    told = [("Tell me about Quenby Aldersgate.", user) for user in ("u1", "u2", None, None)]
+    assert all(row == [] for row in fame(told, users=2))
+    assert all(row for row in fame(told, users=1))
 
 
 def test_a_given_or_a_family_name_alone_is_no_public_name() -> None:

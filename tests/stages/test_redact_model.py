@@ -59,3 +59,10 @@ def test_a_model_that_is_nowhere_is_told_before_any_work() -> None:
     with pytest.raises(ConfigError):
         REDACT.check(RedactConfig(names_model="no-such-model"))
     REDACT.check(RedactConfig(names_model=""))
+
+
+OTHER_LANGUAGES = ["Buku Merah Putih sangat bagus sekali kawan.", "Rumah Kaca Besar berdiri kokoh tanpa penghuni."]
+
+
+def test_the_model_is_not_asked_about_other_languages(batch: BatchFn) -> None:
+    assert contents(batch(table(OTHER_LANGUAGES))) == OTHER_LANGUAGES

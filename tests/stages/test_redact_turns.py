@@ -78,6 +78,7 @@ FORMS = [
         "NAME_1's mail, NAME_1, NAME_1, NAME_1",
     ),
     ("Меня зовут Иван Петров.", "Напиши Ивану и Петрову: Ivan Petrov", "Напиши NAME_1 и NAME_1: NAME_1"),
+    ("Меня зовут Зорислав Кузнибрюк.", "Then Zorislav came.", "Then NAME_1 came."),
     ("我叫王小明。", "你好王小明，Wang Xiaoming", "你好NAME_1，NAME_1"),
     ("Benim adım Ahmet Yılmaz.", "Ahmet'in evi, Yılmaz", "NAME_1'in evi, NAME_1"),
     ("My name is José García.", "José, García", "NAME_1, NAME_1"),
@@ -103,6 +104,11 @@ def test_public_figures_stay_but_nobody_who_says_to_be_one(batch: BatchFn) -> No
     assert contents(batch, [("user", "My name is Taylor Swift.")]) == ["My name is NAME_1."]
     with REDACT.open(RedactConfig(names_model="", known_figures=False)) as fn:
         assert contents(fn, turns)[1] == "NAME_2 won twice."
+
+
+def test_a_single_name_that_a_private_person_bears_too_does_not_stay(batch: BatchFn) -> None:
+    turns = [("user", "My name is Taylor Smith."), ("user", "Taylor Swift sings. Then Taylor left.")]
+    assert contents(batch, turns)[1] == "Taylor Swift sings. Then NAME_1 left."
 
 
 def test_names_of_many_users_and_of_the_allow_list_stay(batch: BatchFn) -> None:
