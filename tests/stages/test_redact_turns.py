@@ -109,6 +109,9 @@ def test_public_figures_stay_but_nobody_who_says_to_be_one(batch: BatchFn) -> No
 def test_a_single_name_that_a_private_person_bears_too_does_not_stay(batch: BatchFn) -> None:
     turns = [("user", "My name is Taylor Smith."), ("user", "Taylor Swift sings. Then Taylor left.")]
     assert contents(batch, turns)[1] == "Taylor Swift sings. Then NAME_1 left."
+    turns = [("user", "My name is Marie Dupont."), ("user", "Marie Curie won twice. So did Marie.")]
+    assert contents(batch, turns)[1] == "Marie Curie won twice. So did NAME_1."
+    assert contents(batch, turns[1:]) == [turns[1][1]]
 
 
 def test_names_of_many_users_and_of_the_allow_list_stay(batch: BatchFn) -> None:
