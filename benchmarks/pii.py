@@ -56,7 +56,7 @@ def by_chatlog(asked: dict[str, Any]) -> dict[str, Any]:
     def table(rows: list[Any]) -> pa.Table:
         return pa.table([pa.array(rows, MESSAGES), pa.nulls(len(rows), pa.string())], schema=REDACT.reads)
 
-    with REDACT.open(RedactConfig()) as redact:
+    with REDACT.open(RedactConfig(names_model=asked["names_model"])) as redact:
         redact(table([[{"role": "user", "content": "My name is Ada Novak."}]]))
         whole = table(asked["conversations"])
         begun = time.process_time()
@@ -142,9 +142,13 @@ def compare(asked: argparse.Namespace) -> dict[str, Any]:
     while texts and sum(map(len, peer)) < asked.peer_characters:
         peer.append(texts.pop())
     labelled = [read_rows(path, ("text", "spans")) for path in asked.labelled]
-    sides = {"chatlog": {"conversations": [[dict(turn, created_at=None) for turn in chat] for chat in chats]}}
-    sides["presidio"] = {"texts": peer}
-    size = {"chatlog": characters, "presidio": sum(map(len, peer))}
+    given = {"conversations": [[dict(turn, created_at=None) for turn in chat] for chat in chats]}
+    sides = {
+        "chatlog": given | {"names_model": "en_core_web_sm"},
+        "chatlog_without_model": given | {"names_model": ""},
+        "presidio": {"texts": peer},
+    }
+    size = {"chatlog": characters, "chatlog_without_model": characters, "presidio": sum(map(len, peer))}
     told: dict[str, Any] = {"conversations": len(chats), "messages": len(texts) + len(peer), "characters": size}
     best: dict[str, dict[str, Any]] = {}
     for number in range(asked.rounds):
@@ -176,11 +180,11 @@ def main() -> None:
     parser.add_argument("--conversations", type=int, default=4000)
     parser.add_argument("--peer-characters", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--side", choices=["chatlog", "presidio"])
+    parser.add_argument("--side", choices=["chatlog", "chatlog_without_model", "presidio"])
     parser.add_argument("--asked", type=Path)
     asked = parser.parse_args()
     if asked.side:
-        sides = {"chatlog": by_chatlog, "presidio": by_presidio}
+        sides = {"chatlog": by_chatlog, "chatlog_without_model": by_chatlog, "presidio": by_presidio}
         print(json.dumps(sides[asked.side](json.loads(asked.asked.read_text()))))
     else:
         print(json.dumps(compare(asked), indent=2))

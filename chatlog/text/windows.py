@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -26,6 +26,11 @@ _FOREIGN: Final = regex.compile(r"[^\p{Latin}\p{Common}\p{Inherited}\p{Greek}]")
 """Letters of scripts beside which the model takes whole clauses for a person."""
 _FORMAL: Final = regex.compile(r"^\s*[|$\\]|\\(?:begin|end|frac|sum|int)\b|\|.*\|.*\|")
 """Lines of tables and formulas."""
+
+_CONTEXT: Final = 60
+"""Characters on either side of what could be a name that the model is given of a long sentence."""
+_LONG: Final = 160
+"""Characters of a sentence beyond which it is long."""
 
 LONGEST: Final = 1000
 """Characters of a sentence beyond which it is cut."""
@@ -77,27 +82,30 @@ def windows(text: str, spans: Sequence[Span] = (), wide: bool = False) -> Iterat
                 continue
             if lower is None:
                 lower = set(_LOWER.findall(text))
-            wanted = [
-                sentence
-                for sentence in _SENTENCE.finditer(line[0])
-                if _could_name(sentence[0], line.start() + sentence.start(), found, lower)
-                or (wide and _ANYTHING.search(sentence[0]))
-            ]
+            wanted: list[tuple[int, str]] = []
+            for sentence in _SENTENCE.finditer(line[0]):
+                at = line.start() + sentence.start()
+                if wide and _ANYTHING.search(sentence[0]):
+                    wanted.append((at, sentence[0].rstrip()))
+                else:
+                    wanted += _around(at, sentence[0].rstrip(), _candidates(sentence[0], at, found, lower))
             if not wanted or leaning(line[0]) < 0:
                 continue
             if tilt is None:
                 tilt = leaning(text)
             if tilt < 0:
                 return
-            for sentence in wanted:
-                if _FOREIGN.search(sentence[0]) is None:
-                    yield from _cut(line.start() + sentence.start(), sentence[0].rstrip())
+            for at, piece in wanted:
+                if _FOREIGN.search(piece) is None:
+                    yield from _cut(at, piece)
 
 
-def _could_name(sentence: str, offset: int, found: Sequence[tuple[int, int]], lower: AbstractSet[str]) -> bool:
-    """Whether a capitalised word could be a name that is not found yet.
+def _candidates(
+    sentence: str, offset: int, found: Sequence[tuple[int, int]], lower: AbstractSet[str]
+) -> Iterator[tuple[int, int]]:
+    """Where in the sentence capitalised words stand that could be names and are not found yet.
 
-    It is none where it stands at the beginning and no list knows it, where it is an ordinary word by the
+    A word is none where it stands at the beginning and no list knows it, where it is an ordinary word by the
     list or by the text itself, which has it in lower case too, or where it was found.
     """
     begin = True
@@ -116,8 +124,36 @@ def _could_name(sentence: str, offset: int, found: Sequence[tuple[int, int]], lo
         at = bisect_right(found, (start, len(sentence) + offset)) - 1
         if at >= 0 and found[at][1] >= end:
             continue
-        return True
-    return False
+        yield match.span()
+
+
+def _around(offset: int, sentence: str, candidates: Iterable[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+    """The sentence with its offset, or of a long one the stretches around its candidates; nothing without any.
+
+    The model looks four words to each side.
+    """
+    begin = end = -1
+    for first, last in candidates:
+        if len(sentence) <= _LONG:
+            yield offset, sentence
+            return
+        low = max(0, first - _CONTEXT)
+        if end < 0:
+            begin = low
+        elif low > end:
+            yield _between_words(offset, sentence, begin, end)
+            begin = low
+        end = min(len(sentence), last + _CONTEXT)
+    if end >= 0:
+        yield _between_words(offset, sentence, begin, end)
+
+
+def _between_words(offset: int, sentence: str, begin: int, end: int) -> tuple[int, str]:
+    """The stretch with the words at its ends whole, where they are of usual length."""
+    behind = sentence.find(" ", end, end + _CONTEXT)
+    end = end if behind < 0 else behind
+    begin = 1 + sentence.rfind(" ", max(0, begin - _CONTEXT), begin) or begin
+    return offset + begin, sentence[begin:end]
 
 
 def _cut(offset: int, sentence: str) -> Iterator[tuple[int, str]]:

@@ -13,6 +13,7 @@ from chatlog.stage import BatchFn
 from chatlog.stages.language import LANGUAGE, LanguageConfig
 from chatlog.stages.redact import REDACT, RedactConfig
 from chatlog.text.prose import outside_code, prose
+from chatlog.text.windows import windows
 
 LONG = 1 << 20
 
@@ -108,6 +109,11 @@ def test_redacting_a_long_message(unit: str, redact: Callable[[str], object]) ->
 @units
 def test_redacting_a_message_of_signs(unit: str, redact: Callable[[str], object]) -> None:
     assert_linear(redact, unit, LONG >> 3)
+
+
+@pytest.mark.parametrize("unit", [*PERSONAL.values(), *UNITS.values(), "Zorba." + "x" * 200, "Zorba " + "x " * 100])
+def test_choosing_what_the_names_model_reads(unit: str) -> None:
+    assert_linear(lambda text: list(windows(text)), unit, LONG >> 2)
 
 
 def test_redacting_many_namesakes(redact: Callable[[str], object]) -> None:

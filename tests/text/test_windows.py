@@ -29,3 +29,12 @@ def test_ordinary_words_of_headings_need_none() -> None:
 
 def test_code_and_tables_are_left_out() -> None:
     assert pieces("```\nI met Zorbrandt\n```\n| a | Zorbrandt | b |") == []
+
+
+def test_of_a_long_sentence_the_surroundings_are_given() -> None:
+    filling = "and the water went on over the stones " * 6
+    text = f"So {filling}until I met Zorbrandt there {filling}and {filling}then Quillwein came {filling}home."
+    found = list(windows(text))
+    assert [piece for _, piece in found] == [text[at : at + len(piece)] for at, piece in found]
+    assert len(found) == 2 and "Zorbrandt" in found[0][1] and "Quillwein" in found[1][1]
+    assert all(100 < len(piece) < 260 and not piece.startswith(" ") for _, piece in found)
