@@ -112,16 +112,29 @@ class Answer:
     Attributes:
         text: the answer.
         tokens: for each token of the answer, in order, the log-probabilities of the likeliest tokens there.
-        native: what the engine has to record, such as what was cut.
     """
 
     text: str
     tokens: Sequence[Mapping[str, float]] = ()
-    native: Mapping[str, object] = field(default_factory=dict)
 
 
 Chat = list[dict[str, str]]
 """Messages for a model whose own template renders them."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One prompt to a generating model.
+
+    Attributes:
+        prompt: rendered, special tokens and all, or messages for the model's own template.
+        max_tokens: the longest answer.
+        choices: the only answers allowed, for engines that can hold a model to them; empty for free text.
+    """
+
+    prompt: str | Chat
+    max_tokens: int
+    choices: tuple[str, ...] = ()
 
 
 class Guard(Protocol):
@@ -130,21 +143,29 @@ class Guard(Protocol):
     Attributes:
         name: what a config calls it.
         context: whether messages before the judged one are shown.
-        choices: the only answers allowed, for engines that can hold a model to them; empty for free text.
-        max_tokens: the longest answer, in tokens.
+        max_tokens: the longest answer that any of its questions allows.
     """
 
     name: str
     context: bool
-    choices: tuple[str, ...]
     max_tokens: int
 
-    def prompt(self, messages: Sequence[Message], index: int) -> str | Chat:
-        """The prompt that asks about `messages[index]`: a rendered string, or messages for a chat template."""
+    def ask(self, messages: Sequence[Message]) -> list[Question]:
+        """The questions about the last message; the others are its context, oldest first."""
 
-    def parse(self, answer: Answer) -> Verdict:
-        """The verdict in an answer.
+    def more(self, messages: Sequence[Message], answers: Sequence[Answer]) -> list[Question]:
+        """What is left to ask after the answers to `ask`; empty for most messages.
+
+        It begins with the same tokens as the first question where that can be, so that an engine with a
+        prefix cache computes little for it.
 
         Raises:
-            UnreadableAnswer: the answer breaks the guard's format.
+            UnreadableAnswer: an answer breaks the guard's format.
+        """
+
+    def read(self, messages: Sequence[Message], answers: Sequence[Answer]) -> Verdict:
+        """The verdict in the answers to `ask` and to `more`, in that order.
+
+        Raises:
+            UnreadableAnswer: an answer breaks the guard's format.
         """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from chatlog.errors import ConfigError
-from chatlog.models.guards import Answer, Chat, Message, UnreadableAnswer, Verdict
+from chatlog.models.guards import Answer, Message, Question, UnreadableAnswer, Verdict
 from chatlog.schema import CATEGORIES
 
 FLAGGED: Final = "flagged"
@@ -35,17 +35,20 @@ class SequenceClassifier:
 
     name = "classifier"
     context = False
-    choices: tuple[str, ...] = ()
     max_tokens = 0
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self._labels = dict(labels)
 
-    def prompt(self, messages: Sequence[Message], index: int) -> str | Chat:
+    def ask(self, messages: Sequence[Message]) -> list[Question]:
         """The message as it is: a classifier's tokenizer is told to read no special token in it."""
-        return messages[index].content
+        return [Question(messages[-1].content, 0)]
 
-    def parse(self, answer: Answer) -> Verdict:
+    def more(self, messages: Sequence[Message], answers: Sequence[Answer]) -> list[Question]:
+        """Nothing."""
+        return []
+
+    def read(self, messages: Sequence[Message], answers: Sequence[Answer]) -> Verdict:
         """Never called for a verdict: probabilities come by `verdict`.
 
         Raises:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from chatlog.models.guards import Answer, Chat, Message, UnreadableAnswer, Verdict
+from chatlog.models.guards import Answer, Message, Question, UnreadableAnswer, Verdict
 from chatlog.models.guards_text import one_line, share
 
 HAZARDS: Final = (
@@ -48,14 +48,21 @@ class LlamaGuard3:
 
     name = "llama-guard-3"
     context = True
-    choices: tuple[str, ...] = ()
     max_tokens = 40
 
-    def prompt(self, messages: Sequence[Message], index: int) -> str | Chat:
-        """The model's own template, rendered for the message at `index` as the last one."""
-        role = _ROLES[messages[index].role]
+    def ask(self, messages: Sequence[Message]) -> list[Question]:
+        """The model's own template, rendered."""
+        return [Question(self._prompt(messages), self.max_tokens)]
+
+    def more(self, messages: Sequence[Message], answers: Sequence[Answer]) -> list[Question]:
+        """Nothing."""
+        return []
+
+    @staticmethod
+    def _prompt(messages: Sequence[Message]) -> str:
+        role = _ROLES[messages[-1].role]
         hazards = "\n".join(f"S{number}: {name}." for number, name in enumerate(HAZARDS, start=1))
-        turns = "".join(f"{_ROLES[message.role]}: {one_line(message.content)}\n\n" for message in messages[: index + 1])
+        turns = "".join(f"{_ROLES[message.role]}: {one_line(message.content)}\n\n" for message in messages)
         return (
             "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n"
             f"Task: Check if there is unsafe content in '{role}' messages in conversations according our "
@@ -68,8 +75,9 @@ class LlamaGuard3:
             "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
         )
 
-    def parse(self, answer: Answer) -> Verdict:
+    def read(self, messages: Sequence[Message], answers: Sequence[Answer]) -> Verdict:
         """`safe`, or `unsafe` and a line of hazards; the score is the first word's probability."""
+        (answer,) = answers
         text = answer.text.strip()
         match = _UNSAFE.fullmatch(text)
         if text not in ("safe", "unsafe") and match is None:
@@ -87,5 +95,5 @@ class LlamaGuard3:
                 categories[CATEGORY[code]] = score
         if categories["sexual/minors"]:
             categories["sexual"] = score
-        native = {"verdict": text.split("\n", 1)[0], "categories": codes, **answer.native}
+        native = {"verdict": text.split("\n", 1)[0], "categories": codes}
         return Verdict(score, categories, native)

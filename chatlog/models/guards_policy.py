@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from chatlog.errors import ConfigError
-from chatlog.models.guards import Answer, Chat, Message, UnreadableAnswer, Verdict
+from chatlog.models.guards import Answer, Message, Question, UnreadableAnswer, Verdict
 from chatlog.models.guards_text import neutral, share
 from chatlog.schema import CATEGORIES
 
@@ -27,27 +27,32 @@ class PolicyGuard:
 
     name = "policy"
     context = True
-    choices: tuple[str, ...] = (NONE, *CATEGORIES)
     max_tokens = 24  # the longest name has 22 characters, and a tokenizer may know no longer token
 
     def __init__(self, policy: str) -> None:
         self._policy = policy
 
-    def prompt(self, messages: Sequence[Message], index: int) -> str | Chat:
+    def ask(self, messages: Sequence[Message]) -> list[Question]:
         """The policy as the system message, the conversation as the user's."""
-        earlier = "\n\n".join(f"[{message.role}]\n{neutral(message.content)}" for message in messages[:index])
-        last = messages[index]
+        *before, last = messages
+        earlier = "\n\n".join(f"[{message.role}]\n{neutral(message.content)}" for message in before)
         shown = f"<BEGIN CONVERSATION>\n{earlier}\n<END CONVERSATION>\n\n" if earlier else ""
         asked = f"<BEGIN MESSAGE>\n[{last.role}]\n{neutral(last.content)}\n<END MESSAGE>"
-        return [
+        chat = [
             {"role": "system", "content": _TASK.format(policy=self._policy)},
             {"role": "user", "content": f"{shown}{asked}\n\nCategory of the message, or `none`:"},
         ]
+        return [Question(chat, self.max_tokens, (NONE, *CATEGORIES))]
 
-    def parse(self, answer: Answer) -> Verdict:
+    def more(self, messages: Sequence[Message], answers: Sequence[Answer]) -> list[Question]:
+        """Nothing."""
+        return []
+
+    def read(self, messages: Sequence[Message], answers: Sequence[Answer]) -> Verdict:
         """The category named; the score is one minus the probability of `none` at the first token."""
+        (answer,) = answers
         said = answer.text.strip().strip("`.").strip()
-        if said not in self.choices:
+        if said not in (NONE, *CATEGORIES):
             raise UnreadableAnswer(self.name)
         found = share(answer.tokens[0], CATEGORIES, (NONE,)) if answer.tokens else None
         score = float(said != NONE) if found is None else found
@@ -56,7 +61,7 @@ class PolicyGuard:
             categories[said] = score
             parent = said.split("/", 1)[0]
             categories[parent] = score
-        return Verdict(score, categories, {"verdict": said, **answer.native})
+        return Verdict(score, categories, {"verdict": said})
 
 
 def read_policy(path: str = "") -> str:

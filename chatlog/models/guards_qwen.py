@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from chatlog.models.guards import Answer, Chat, Message, UnreadableAnswer, Verdict
+from chatlog.models.guards import Answer, Message, Question, UnreadableAnswer, Verdict
 from chatlog.models.guards_text import neutral, share
 
 CATEGORY: Final = {
@@ -58,16 +58,23 @@ class Qwen3Guard:
 
     name = "qwen3guard-gen"
     context = True
-    choices: tuple[str, ...] = ()
     max_tokens = 64
 
-    def prompt(self, messages: Sequence[Message], index: int) -> str | Chat:
-        """The model's own template, rendered for the message at `index` as the last one."""
-        who, what = ("ASSISTANT", "response") if messages[index].role == "assistant" else ("USER", "query")
+    def ask(self, messages: Sequence[Message]) -> list[Question]:
+        """The model's own template, rendered."""
+        return [Question(self._prompt(messages), self.max_tokens)]
+
+    def more(self, messages: Sequence[Message], answers: Sequence[Answer]) -> list[Question]:
+        """Nothing."""
+        return []
+
+    @staticmethod
+    def _prompt(messages: Sequence[Message]) -> str:
+        who, what = ("ASSISTANT", "response") if messages[-1].role == "assistant" else ("USER", "query")
         response = who == "ASSISTANT"
         turns = "\n\n".join(
             f"{'ASSISTANT' if message.role == 'assistant' else 'USER'}: {neutral(message.content)}"
-            for message in messages[: index + 1]
+            for message in messages
         )
         names = [name for name in CATEGORY if not (response and name == "Jailbreak")]
         listed = "\n".join(f"{name}." for name in names)
@@ -93,8 +100,9 @@ class Qwen3Guard:
             f"{refusal_line}<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
         )
 
-    def parse(self, answer: Answer) -> Verdict:
+    def read(self, messages: Sequence[Message], answers: Sequence[Answer]) -> Verdict:
         """The level, the categories and the refusal; the score is P(Unsafe) + P(Controversial) / 2."""
+        (answer,) = answers
         match = _ANSWER.fullmatch(answer.text.strip())
         if match is None:
             raise UnreadableAnswer(self.name)
@@ -107,7 +115,7 @@ class Qwen3Guard:
             category = CATEGORY[name]
             if category:
                 categories[category] = score
-        native = {"verdict": match["level"], "categories": names, **answer.native}
+        native = {"verdict": match["level"], "categories": names}
         if match["refusal"]:
             native["refusal"] = match["refusal"] == "Yes"
         return Verdict(score, categories, native)

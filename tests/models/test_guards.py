@@ -31,7 +31,7 @@ def test_a_prompt_is_the_published_template_to_the_byte(path: Path) -> None:
     case = json.loads(head)
     messages = [Message(role, content) for role, content in case["messages"]]
     # The file ends with one newline that is not part of the prompt.
-    assert open_guard(case["guard"]).prompt(messages, len(messages) - 1) == expected.removesuffix("\n")
+    assert open_guard(case["guard"]).ask(messages)[0].prompt == expected.removesuffix("\n")
 
 
 @pytest.mark.parametrize("number", range(len(lines("answers.jsonl"))))
@@ -41,9 +41,9 @@ def test_an_answer_is_read_strictly(number: int) -> None:
     answer = Answer(case["text"], case.get("tokens", []))
     if case.get("error"):
         with pytest.raises(UnreadableAnswer):
-            guard.parse(answer)
+            guard.read([Message("user", "x")], [answer])
         return
-    verdict = guard.parse(answer)
+    verdict = guard.read([Message("user", "x")], [answer])
     assert verdict.score == pytest.approx(case["score"], abs=1e-4)
     named = {name for name, value in verdict.categories.items() if value > 0}
     assert named == (set(case["categories"]) if verdict.score else set())
@@ -69,7 +69,7 @@ def test_no_text_of_a_message_closes_its_frame(parts: list[str], name: str) -> N
     hostile = "".join(parts)
 
     def count(text: str) -> dict[str, int]:
-        prompt = guard.prompt([Message("user", "plain"), Message("assistant", text)], 1)
+        prompt = guard.ask([Message("user", "plain"), Message("assistant", text)])[0].prompt
         shown = prompt if isinstance(prompt, str) else "".join(message["content"] for message in prompt)
         return {token: shown.count(token) for token in TOKENS}
 
@@ -88,7 +88,7 @@ def test_the_policy_names_every_category_and_takes_another_file(tmp_path: Path) 
     ]
     own = tmp_path / "rules.txt"
     own.write_text("hate: nothing else matters here.")
-    prompt = open_guard("policy", str(own)).prompt([Message("user", "hello")], 0)
+    prompt = open_guard("policy", str(own)).ask([Message("user", "hello")])[0].prompt
     assert isinstance(prompt, list)
     assert "nothing else matters here" in prompt[0]["content"]
     assert [message["role"] for message in prompt] == ["system", "user"]
@@ -99,7 +99,7 @@ def test_the_policy_names_every_category_and_takes_another_file(tmp_path: Path) 
 def test_only_the_judged_message_and_what_stands_before_it_are_shown() -> None:
     messages = [Message("user", "alpha"), Message("assistant", "beta"), Message("user", "gamma")]
     for name in ("policy", "llama-guard-3", "qwen3guard-gen"):
-        shown = str(open_guard(name).prompt(messages, 1))
+        shown = str(open_guard(name).ask(messages[:2])[0].prompt)
         assert "alpha" in shown and "beta" in shown and "gamma" not in shown
 
 

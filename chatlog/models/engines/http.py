@@ -8,12 +8,22 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from chatlog.errors import ConfigError
 from chatlog.models.engines.shown import shown
-from chatlog.models.guards import Answer, Guard, Judgment, Message, Thresholds, UnreadableAnswer, Verdict, failed
+from chatlog.models.guards import (
+    Answer,
+    Guard,
+    Judgment,
+    Message,
+    Question,
+    Thresholds,
+    UnreadableAnswer,
+    Verdict,
+    failed,
+)
 from chatlog.schema import CATEGORIES
 
 if TYPE_CHECKING:
@@ -103,7 +113,7 @@ class HttpEngine:
             # A message begins at its own server and goes on to the next one after a failure.
             url = self._settings.urls[(number + attempt) % len(self._settings.urls)].rstrip("/")
             try:
-                return self._once(url, messages, native, max(0.05, ends - time.monotonic()))
+                return self._once(url, messages, native, ends)
             except _Retry as error:
                 attempt += 1
                 # Jitter keeps many waiting calls from coming back at one moment.
@@ -113,36 +123,40 @@ class HttpEngine:
                     raise
                 time.sleep(wait)
 
-    def _once(self, url: str, messages: Sequence[Message], native: Mapping[str, object], left: float) -> Verdict:
+    def _once(self, url: str, messages: Sequence[Message], native: Mapping[str, object], ends: float) -> Verdict:
         if self._guard is None:
-            body = self._call(f"{url}/moderations", self._moderations_body(messages[-1]), left)
+            body = self._call(f"{url}/moderations", self._moderations_body(messages[-1]), ends)
             return _read_moderation(body, native)
-        prompt = self._guard.prompt(messages, len(messages) - 1)
-        base: dict[str, Any] = {
-            "model": self._settings.model,
-            "max_tokens": self._guard.max_tokens,
-            "temperature": 0,
-        }
-        if self._guard.choices:
-            base["structured_outputs"] = {"choice": list(self._guard.choices)}
-        if isinstance(prompt, str):
-            request = base | {"prompt": prompt, "logprobs": _LOGPROBS, "add_special_tokens": False}
-            answer = _read_completion(self._call(f"{url}/completions", request, left), native)
-        else:
-            request = base | {"messages": prompt, "logprobs": True, "top_logprobs": _LOGPROBS}
-            answer = _read_chat(self._call(f"{url}/chat/completions", request, left), native)
         try:
-            return self._guard.parse(answer)
+            answers = [self._answer(url, question, ends) for question in self._guard.ask(messages)]
+            answers += [self._answer(url, question, ends) for question in self._guard.more(messages, answers)]
+            verdict = self._guard.read(messages, answers)
         except UnreadableAnswer:
             raise _Final("unreadable answer") from None
+        return replace(verdict, native={**verdict.native, **native})
+
+    def _answer(self, url: str, question: Question, ends: float) -> Answer:
+        base: dict[str, Any] = {
+            "model": self._settings.model,
+            "max_tokens": question.max_tokens,
+            "temperature": 0,
+        }
+        if question.choices:
+            base["structured_outputs"] = {"choice": list(question.choices)}
+        if isinstance(question.prompt, str):
+            request = base | {"prompt": question.prompt, "logprobs": _LOGPROBS, "add_special_tokens": False}
+            return _read_completion(self._call(f"{url}/completions", request, ends))
+        request = base | {"messages": question.prompt, "logprobs": True, "top_logprobs": _LOGPROBS}
+        return _read_chat(self._call(f"{url}/chat/completions", request, ends))
 
     def _moderations_body(self, message: Message) -> dict[str, Any]:
         body: dict[str, Any] = {"input": message.content}
         return body | {"model": self._settings.model} if self._settings.model else body
 
-    def _call(self, url: str, body: Mapping[str, Any], left: float) -> Any:
+    def _call(self, url: str, body: Mapping[str, Any], ends: float) -> Any:
         import httpx
 
+        left = max(0.05, ends - time.monotonic())
         try:
             response = self._client.post(url, json=body, timeout=min(self._settings.timeout_s, left))
         except httpx.TimeoutException:
@@ -190,21 +204,21 @@ def _retry_after(value: str | None) -> float | None:
         return None
 
 
-def _read_completion(body: Any, native: Mapping[str, object]) -> Answer:
+def _read_completion(body: Any) -> Answer:
     try:
         choice = body["choices"][0]
         found = (choice.get("logprobs") or {}).get("top_logprobs") or ()
-        return Answer(str(choice["text"]), [dict(tokens) for tokens in found if tokens], native)
+        return Answer(str(choice["text"]), [dict(tokens) for tokens in found if tokens])
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise _Retry("answer of another form") from None
 
 
-def _read_chat(body: Any, native: Mapping[str, object]) -> Answer:
+def _read_chat(body: Any) -> Answer:
     try:
         choice = body["choices"][0]
         found = (choice.get("logprobs") or {}).get("content") or ()
         tokens = [{item["token"]: float(item["logprob"]) for item in place["top_logprobs"]} for place in found]
-        return Answer(str(choice["message"]["content"]), tokens, native)
+        return Answer(str(choice["message"]["content"]), tokens)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise _Retry("answer of another form") from None
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chatlog.errors import MissingExtra
 from chatlog.models.engines.shown import shown
-from chatlog.models.guards import Answer, Guard, Judgment, Message, Thresholds, UnreadableAnswer, failed
+from chatlog.models.guards import (
+    Answer,
+    Guard,
+    Judgment,
+    Message,
+    Question,
+    Thresholds,
+    UnreadableAnswer,
+    failed,
+)
 from chatlog.models.guards_classifier import SequenceClassifier
 from chatlog.models.weights import locate
 
@@ -28,6 +38,25 @@ def check_vllm() -> None:
     """
     if importlib.util.find_spec("vllm") is None:
         raise MissingExtra("moderate: engine 'vllm'", "vllm")
+
+
+_Encoded = tuple[list[int], Question]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A message as a guard is shown it, what was cut of it, and its questions with their tokens."""
+
+    messages: list[Message]
+    native: dict[str, object]
+    questions: list[_Encoded]
+
+
+def _answer(output: Any) -> Answer:
+    tokens = [
+        {str(entry.decoded_token): float(entry.logprob) for entry in place.values()} for place in output.logprobs or ()
+    ]
+    return Answer(output.text, tokens)
 
 
 class VllmEngine:
@@ -50,37 +79,63 @@ class VllmEngine:
         return self._generate(conversations)
 
     def _generate(self, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
-        from vllm import SamplingParams
-        from vllm.sampling_params import StructuredOutputsParams
-
-        structured = StructuredOutputsParams(choice=list(self._guard.choices)) if self._guard.choices else None
-        sampling = SamplingParams(
-            temperature=0, max_tokens=self._guard.max_tokens, logprobs=LOGPROBS, structured_outputs=structured
+        tasks = [self._fitting(conversation) for conversation in conversations]
+        asked = [task for task in tasks if task is not None]
+        firsts = self._answers([task.questions for task in asked])
+        seconds = self._answers(
+            [self._more(task, answers) for task, answers in zip(asked, firsts, strict=True)],
         )
-        prompts = [self._fitting(conversation) for conversation in conversations]
-        found: list[Judgment] = [failed("prompt too long")] * len(prompts)
-        fitting = [(place, prompt) for place, prompt in enumerate(prompts) if prompt is not None]
-        if not fitting:
-            return found
-        outputs = self._llm.generate(
-            [{"prompt_token_ids": tokens} for _, (tokens, _) in fitting], sampling, use_tqdm=False
+        judged = iter(
+            [
+                self._judgment(task, [*first, *second])
+                for task, first, second in zip(asked, firsts, seconds, strict=True)
+            ]
         )
-        for (place, (_, native)), output in zip(fitting, outputs, strict=True):
-            found[place] = self._judgment(output.outputs[0], native)
-        return found
+        return [failed("prompt too long") if task is None else next(judged) for task in tasks]
 
-    def _fitting(self, conversation: Sequence[Message]) -> tuple[list[int], dict[str, object]] | None:
-        """A prompt within the model's length, and what was cut for it; None when not even a short one fits."""
+    def _fitting(self, conversation: Sequence[Message]) -> _Task | None:
+        """Prompts within the model's length, and what was cut for them; None when not even short ones fit."""
         limit = self._limit
         while limit >= _SHORTEST:
             messages, native = shown(conversation, limit)
-            tokens = self._tokens(self._guard.prompt(messages, len(messages) - 1))
-            if len(tokens) <= self._room:
-                return tokens, native
+            questions = [self._encoded(question) for question in self._guard.ask(messages)]
+            length = max(len(tokens) for tokens, _ in questions)
+            if length <= self._room:
+                return _Task(messages, native, questions)
             # The message, not the guard's instructions, has to give way: never the engine's own truncation.
             longest = min(limit, max(len(message.content) for message in messages))
-            limit = int(longest * min(0.9, self._room / len(tokens)))
+            limit = int(longest * min(0.9, self._room / length))
         return None
+
+    def _more(self, task: _Task, answers: Sequence[Answer]) -> list[_Encoded]:
+        try:
+            return [self._encoded(question) for question in self._guard.more(task.messages, answers)]
+        except UnreadableAnswer:
+            return []  # `read` meets it again
+
+    def _answers(self, questions: Sequence[Sequence[_Encoded]]) -> list[list[Answer]]:
+        """The answers to each task's questions, in order."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import StructuredOutputsParams
+
+        flat = [pair for group in questions for pair in group]
+        if not flat:
+            return [[] for _ in questions]
+        sampling = [
+            SamplingParams(
+                temperature=0,
+                max_tokens=question.max_tokens,
+                logprobs=LOGPROBS,
+                structured_outputs=StructuredOutputsParams(choice=list(question.choices)) if question.choices else None,
+            )
+            for _, question in flat
+        ]
+        prompts = [{"prompt_token_ids": tokens} for tokens, _ in flat]
+        outputs = iter(self._llm.generate(prompts, sampling, use_tqdm=False))
+        return [[_answer(next(outputs).outputs[0]) for _ in group] for group in questions]
+
+    def _encoded(self, question: Question) -> _Encoded:
+        return self._tokens(question.prompt), question
 
     def _tokens(self, prompt: Any) -> list[int]:
         if isinstance(prompt, str):
@@ -88,15 +143,12 @@ class VllmEngine:
         rendered = self._tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
         return list(self._tokenizer.encode(rendered, add_special_tokens=False))
 
-    def _judgment(self, output: Any, native: dict[str, object]) -> Judgment:
-        tokens = [
-            {str(entry.decoded_token): float(entry.logprob) for entry in place.values()}
-            for place in output.logprobs or ()
-        ]
+    def _judgment(self, task: _Task, answers: Sequence[Answer]) -> Judgment:
         try:
-            return self._thresholds.decide(self._guard.parse(Answer(output.text, tokens, native)))
+            verdict = self._guard.read(task.messages, answers)
         except UnreadableAnswer:
             return failed("unreadable answer")
+        return self._thresholds.decide(replace(verdict, native={**verdict.native, **task.native}))
 
     def _classify(
         self, guard: SequenceClassifier, pieces: Sequence[tuple[list[Message], dict[str, object]]]
