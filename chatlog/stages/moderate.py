@@ -27,7 +27,7 @@ class ModerateConfig(Config):
     """cpu: our own small classifier. vllm: a guard model in this process. http: a server."""
 
     model: str = ""
-    """cpu: `moderator-v1`, which is shipped and the default, or a file of `train moderator`. vllm: weights as
+    """cpu: `moderator-v2`, which is shipped and the default, or a file of `train moderator`. vllm: weights as
     everywhere (path, or Hub id with revision). http: the model's name on the server."""
 
     guard: GuardName = "policy"
@@ -92,7 +92,7 @@ class ModerateConfig(Config):
     def _shipped(cls, value: Any) -> Any:
         # Named in the config, so that a run with other shipped weights is another run.
         if isinstance(value, dict) and value.get("engine", "cpu") == "cpu" and not value.get("model"):
-            return {**value, "model": "moderator-v1"}
+            return {**value, "model": "moderator-v2"}
         return value
 
     @field_validator("thresholds")
@@ -278,7 +278,7 @@ def _open(config: ModerateConfig) -> Iterator[BatchFn]:
 
 MODERATE: Final = Stage(
     name="moderate",
-    version=1,
+    version=2,
     config=ModerateConfig,
     reads=_READS,
     writes=_WRITES,

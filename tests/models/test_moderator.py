@@ -13,10 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatlog.errors import DataError
-from chatlog.models.moderator.examples import examples, folds
-from chatlog.models.moderator.features import BUCKETS, DIMENSIONS, WINDOW, Vectors, grams, windows
-from chatlog.models.moderator.heads import FLAGGED, Heads, load, read_safetensors, save
+from chatlog.models.moderator.examples import DOMAIN_OF, HEADS, examples, folds
+from chatlog.models.moderator.features import (
+    DIMENSIONS,
+    MINORS,
+    PIECE,
+    WIDTH,
+    WINDOW,
+    Vectors,
+    pieces,
+    see,
+    windows,
+)
+from chatlog.models.moderator.mixture import DOMAINS, FLAGGED, Mixture, load, save
+from chatlog.models.moderator.templates import OWN, own_sets
+from chatlog.models.moderator.tensors import read_safetensors
 from chatlog.models.moderator.train import train_moderator
+from chatlog.schema import CATEGORIES
 
 
 class Words:
@@ -54,37 +67,78 @@ def test_windows_cover_a_text_from_its_start(text: str, limit: int) -> None:
     assert left_out == 0 or len(found) == limit
 
 
-@given(st.lists(st.text(max_size=40), max_size=5))
-def test_the_features_of_a_text_do_not_depend_on_its_neighbours(texts: list[str]) -> None:
-    together = grams(texts)
+@given(st.text(max_size=WINDOW))
+def test_pieces_hold_all_but_spaces(text: str) -> None:
+    found = pieces(text)
+    assert "".join("".join(found).split()) == "".join(text.split())
+    assert found and all(len(piece) <= 2 * PIECE for piece in found)
+
+
+def test_the_features_of_a_text_do_not_depend_on_its_neighbours() -> None:
+    texts = ["one. " * 120, "two words", "", "one. " * 120]
+    together = see(texts, Words())
+    assert together.vectors.shape[1] == WIDTH and together.owner.tolist() == sorted(together.owner.tolist())
+    assert [int((together.owner == row).sum()) for row in range(4)] == [4, 1, 1, 4]
     for row, text in enumerate(texts):
-        alone = grams([text])
-        part = slice(together.starts[row], together.starts[row + 1])
-        assert np.array_equal(together.buckets[part], alone.buckets)
-        assert np.array_equal(together.weights[part], alone.weights)
-        assert alone.buckets.max(initial=0) < BUCKETS
-        assert float(np.linalg.norm(alone.weights)) == pytest.approx(1, abs=1e-5)
-
-
-def test_case_width_and_spacing_make_no_difference() -> None:
-    one, other = grams(["Hello  World"]), grams(["ｈｅｌｌｏ\nworld"])
-    assert np.array_equal(one.buckets, other.buckets)
+        own = together.owner == row
+        assert np.array_equal(together.vectors[own], see([text], Words()).vectors)
+        assert (~together.part[own]).tolist() == [True] + [False] * (int(own.sum()) - 1)
+    (short,) = together.vectors[together.owner == 1]
+    assert np.array_equal(short[:DIMENSIONS], short[DIMENSIONS:])
 
 
 def test_training_learns_what_the_labels_say_and_the_same_bytes_come_again(tmp_path: Path) -> None:
     out = tmp_path / "made.safetensors"
-    report = train_moderator([("made", rows())], out, seed=3, encoder=Words())
+    report = train_moderator([("made", rows())], out, seed=3, encoder=Words(), own=())
     assert report.heads == [FLAGGED, "hate", "violence"]
     assert report.held_out["made"]["auprc"] > 0.95
     assert report.held_out["made"]["categories"]["hate"] > 0.8
-    heads = load(out)
+    made = load(out)
     texts = ["piano zorp gruk", "piano zorp blag", "piano calm river"]
-    found = heads.probabilities(Words().encode(texts), grams(texts))
-    assert (found[:, 0] >= heads.thresholds[0]).tolist() == [True, True, False]
+    found = made.calibrated(made.logits(see(texts, Words()).vectors))
+    assert (found[:, 0] >= made.thresholds[0]).tolist() == [True, True, False]
     assert found[0, 1] > found[1, 1] and found[1, 2] > found[0, 2]
     again = tmp_path / "again.safetensors"
-    train_moderator([("made", rows())], again, seed=3, encoder=Words())
+    train_moderator([("made", rows())], again, seed=3, encoder=Words(), own=())
     assert out.read_bytes() == again.read_bytes()
+
+
+def test_each_kind_of_text_has_a_standard_of_its_own(tmp_path: Path) -> None:
+    # "zorp" breaks the rules of statements and is fine in a request; one head could not say both.
+    statements = rows(160)
+    requests = [
+        {"text": f"please {row['text']}", "lang": "en", "flagged": 1 - row["flagged"], "domain": "request"}
+        for row in rows(160)
+    ]
+    out = tmp_path / "two.safetensors"
+    report = train_moderator([("s", statements), ("r", requests)], out, encoder=Words(), own=())
+    assert load(out).domains == ("policy", "request")
+    assert report.held_out["s"]["auprc"] > 0.9 and report.held_out["r"]["auprc"] > 0.9
+
+
+def test_too_few_rows_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="too few"):
+        train_moderator([("small", rows(12))], tmp_path / "x", encoder=Words(), own=())
+
+
+def test_the_examples_that_were_written_here_are_well_formed() -> None:
+    sets = own_sets()
+    assert [name for name, _ in sets] == list(OWN) and sum(len(rows) for _, rows in sets) > 1400
+    data = examples(sets)
+    assert (data.weights > 0).all() and not data.reference.any()
+    both = {name: {row["flagged"] for row in rows} for name, rows in sets}
+    assert both["templates-request"] == both["templates-statement"] == {0, 1}
+    assert both["templates-ordinary"] == both["templates-languages"] == {0}
+    assert not any("{" in row["text"] for _, rows in sets for row in rows)
+    threats = data.targets[data.targets[:, HEADS.index("harassment/threatening")] == 1]
+    assert len(threats) >= 20 and (threats[:, HEADS.index("harassment")] == 1).all()
+
+
+def test_words_for_children() -> None:
+    for text in ("a 14-year-old", "she is 9 years old", "ein Kind", "una niña", "未成年", "school-girl"):
+        assert MINORS.search(text), text
+    for text in ("a 24-year-old", "kindness", "the mayor's minority", "1984"):
+        assert not MINORS.search(text), text
 
 
 def test_a_row_is_held_out_with_its_copies() -> None:
@@ -107,28 +161,53 @@ def test_a_language_with_one_class_is_not_fitted() -> None:
     thai = [{"text": f"t{n}", "lang": "th", "flagged": 1} for n in range(60)]
     made = examples([("x", english + thai)])
     assert (made.weights[:60] > 0).all() and (made.weights[60:] == 0).all()
+    # Harmless Thai of the same kind, in another file, is what they need beside them.
+    more = [{"text": f"h{n}", "lang": "th", "flagged": 0} for n in range(20)]
+    assert (examples([("x", english + thai), ("y", more)]).weights > 0).all()
 
 
-@pytest.mark.parametrize("row", [{"flagged": 2}, {"flagged": 1, "labels": {"rude": 1}}, {"flagged": "1"}])
+def test_public_sets_have_a_kind_of_text_and_a_row_may_name_its_own() -> None:
+    assert set(DOMAIN_OF.values()) == set(DOMAINS)
+    row = {"text": "a", "lang": "en", "flagged": 1}
+    made = examples([("xstest", [row, {**row, "domain": "social"}]), ("mine", [row])])
+    assert [DOMAINS[place] for place in made.domains] == ["request", "social", "policy"]
+
+
+@pytest.mark.parametrize(
+    "row", [{"flagged": 2}, {"flagged": 1, "labels": {"rude": 1}}, {"flagged": "1"}, {"flagged": 1, "domain": "poem"}]
+)
 def test_a_wrong_label_is_refused(row: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="x row 1"):
         examples([("x", [{"text": "a", "lang": "en", **row}])])
 
 
-def test_heads_come_back_from_the_file_and_damage_is_told(tmp_path: Path) -> None:
+def test_weights_come_back_from_the_file_and_damage_is_told(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    heads = Heads(
-        (FLAGGED, "hate"),
-        rng.normal(size=(2, DIMENSIONS)).astype(np.float32),
-        rng.normal(size=(2, BUCKETS)).astype(np.float32),
-        np.array([0.1, -0.2], np.float32),
-        np.array([0.4, 0.6], np.float32),
+
+    def some(*shape: int) -> Vectors:
+        return rng.normal(size=shape).astype(np.float32)
+
+    made = Mixture(
+        ("policy", "hate"),
+        ("hate", "violence", "sexual"),
+        some(2, WIDTH),
+        some(2),
+        some(2, WIDTH),
+        some(2),
+        some(3, WIDTH),
+        some(3),
+        np.array([1, 1, 0], np.float32),
+        some(4),
+        some(4),
+        np.array([0.4, 0.6, 0.5, 0.5], np.float32),
     )
     path = tmp_path / "heads.safetensors"
-    save(heads, path, {"seed": "1"})
+    save(made, path, {"seed": "1"})
     found = load(path)
-    assert found.names == heads.names
-    assert np.allclose(found.vector, heads.vector, atol=2e-3) and np.array_equal(found.bias, heads.bias)
+    assert (found.domains, found.categories) == (made.domains, made.categories)
+    assert np.allclose(found.experts, made.experts, atol=2e-3) and np.array_equal(found.slopes, made.slopes)
+    scores = found.calibrated(found.logits(some(5, WIDTH)))
+    assert scores.shape == (5, 4) and ((scores >= 0) & (scores <= 1)).all()
     safetensors = pytest.importorskip("safetensors.numpy")
     theirs = safetensors.load_file(path)
     assert all(np.array_equal(theirs[name], tensor) for name, tensor in read_safetensors(path)[0].items())
@@ -143,6 +222,8 @@ def test_heads_come_back_from_the_file_and_damage_is_told(tmp_path: Path) -> Non
 
 
 def test_the_shipped_weights_are_the_pinned_ones() -> None:
-    heads = load()
-    assert heads.names[0] == FLAGGED and {"hate", "sexual", "violence", "self-harm", "harassment"} <= set(heads.names)
-    assert ((heads.thresholds > 0) & (heads.thresholds < 1)).all()
+    made = load()
+    assert made.domains == DOMAINS
+    # The eleventh, sexual/minors, is told by words; see MINORS.
+    assert {*made.categories, "sexual/minors"} == set(CATEGORIES)
+    assert ((made.thresholds > 0) & (made.thresholds < 1)).all()

@@ -159,9 +159,13 @@ def test_the_shipped_moderator_knows_harm_from_a_recipe() -> None:
         made = function(table([[("user", text)] for text in texts]))
         scores = [row[0]["native"] for row in made.column("moderation").to_pylist()]
         assert made.column("flagged").to_pylist() == [True, True, False, False], scores
-        # Harm behind a long harmless beginning is still read.
+        # A harmful paragraph behind a long harmless beginning is still read.
         padding = "The weather was fine and we walked along the river. " * 60
-        judged = function(table([[("user", padding)], [("user", padding + texts[0])]])).column("moderation").to_pylist()
+        judged = (
+            function(table([[("user", padding)], [("user", f"{padding}\n\n{texts[0]}")]]))
+            .column("moderation")
+            .to_pylist()
+        )
         harmless, padded = (json.loads(row[0]["native"])["score"] for row in judged)
         assert padded > harmless + 0.2
 

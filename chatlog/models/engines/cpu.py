@@ -1,4 +1,4 @@
-"""The `cpu` engine: our own classifier on the shared sentence vectors. It reads a message without context."""
+"""The `cpu` engine: our own classifier on multilingual sentence vectors. It reads a message without context."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 
 from chatlog.models.guards import Judgment, Message, Thresholds, Verdict
-from chatlog.models.moderator.features import EMBEDDER, TOKENS, Encoder, grams, windows
-from chatlog.models.moderator.heads import SHIPPED, Heads, load
+from chatlog.models.moderator.features import MINORS, Encoder, see, windows
+from chatlog.models.moderator.mixture import SHIPPED, Floats, Mixture, load
 from chatlog.models.weights import locate
 
-BATCH: Final = 4096
-"""Windows whose features are held at once: 4096 x 384 vectors are 6 MB."""
+BATCH: Final = 1024
+"""Windows whose vectors are held at once: 1024 x 1024 floats are 4 MB."""
 
 
 class CpuEngine:
@@ -23,8 +23,8 @@ class CpuEngine:
     A message's judgment depends on its own text alone.
     """
 
-    def __init__(self, heads: Heads, encoder: Encoder, thresholds: Thresholds, limit: int, name: str) -> None:
-        self._heads = heads
+    def __init__(self, mixture: Mixture, encoder: Encoder, thresholds: Thresholds, limit: int, name: str) -> None:
+        self._mixture = mixture
         self._encoder = encoder
         self._thresholds = thresholds
         self._limit = limit
@@ -38,29 +38,37 @@ class CpuEngine:
     def judge(self, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
         """One judgment a conversation, of its last message."""
         pieces: list[str] = []
-        starts: list[int] = []
+        owner: list[int] = []
         cut: list[int] = []
-        for conversation in conversations:
+        for number, conversation in enumerate(conversations):
             found, left_out = windows(conversation[-1].content, self._limit)
-            starts.append(len(pieces))
+            owner += [number] * max(1, len(found))
             pieces += found or [""]
             cut.append(left_out)
         if not pieces:
             return []
-        scores = np.concatenate(
-            [self._probabilities(pieces[start : start + BATCH]) for start in range(0, len(pieces), BATCH)]
+        windowed = np.concatenate(
+            [self._logits(pieces[start : start + BATCH]) for start in range(0, len(pieces), BATCH)]
         )
-        largest = np.maximum.reduceat(scores, starts)
-        return [self._judgment(row, left_out) for row, left_out in zip(largest.tolist(), cut, strict=True)]
+        starts = np.unique(owner, return_index=True)[1]
+        largest = self._mixture.calibrated(np.maximum.reduceat(windowed, starts))
+        return [
+            self._judgment(row, conversation[-1].content, left_out)
+            for row, conversation, left_out in zip(largest.tolist(), conversations, cut, strict=True)
+        ]
 
-    def _probabilities(self, pieces: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-        return self._heads.probabilities(self._encoder.encode(pieces), grams(pieces))
+    def _logits(self, pieces: Sequence[str]) -> Floats:
+        seen = see(pieces, self._encoder)
+        return self._mixture.largest(seen, seen.owner)
 
-    def _judgment(self, row: list[float], left_out: int) -> Judgment:
+    def _judgment(self, row: list[float], content: str, left_out: int) -> Judgment:
         native: dict[str, object] = {"model": self._name}
         if left_out:
             native["cut_characters"] = left_out
-        categories = dict(zip(self._heads.names[1:], row[1:], strict=True))
+        categories = dict(zip(self._mixture.categories, row[1:], strict=True))
+        if "sexual" in categories and "sexual/minors" not in categories:
+            read = content[: len(content) - left_out]
+            categories["sexual/minors"] = categories["sexual"] if MINORS.search(read) else 0.0
         return self._thresholds.decide(Verdict(row[0], categories, native))
 
 
@@ -70,6 +78,7 @@ def open_cpu(
     threshold: float | None = None,
     thresholds: Mapping[str, float] | None = None,
     limit: int = 64,
+    threads: int = 1,
     encoder: Encoder | None = None,
 ) -> CpuEngine:
     """The shipped moderator, or the one in the file `model` that `train moderator` wrote.
@@ -79,21 +88,21 @@ def open_cpu(
         threshold: probability from which a message is flagged; None takes the one that training chose.
         thresholds: the same by category.
         limit: windows of one message that are read.
-        encoder: None opens the embedder that the heads were made for.
+        threads: texts that are encoded at once; 0 for one a core. The scores are the same.
+        encoder: None opens the one that the weights were made for.
 
     Raises:
         DataError: the weights are missing or damaged.
-        MissingExtra: sentence-transformers is not installed.
+        MissingExtra: onnxruntime is not installed.
     """
-    heads = load(locate(model or SHIPPED))
-    own = dict(zip(heads.names, heads.thresholds.tolist(), strict=True))
-    chosen = Thresholds(
-        own[heads.names[0]] if threshold is None else threshold,
-        thresholds or {},
-        {name: own[name] for name in heads.names[1:]},
-    )
+    mixture = load(locate(model or SHIPPED))
+    own = dict(zip(mixture.names, mixture.thresholds.tolist(), strict=True))
+    learnt = {name: own[name] for name in mixture.categories}
+    if "sexual" in learnt:
+        learnt.setdefault("sexual/minors", learnt["sexual"])
+    chosen = Thresholds(own[mixture.names[0]] if threshold is None else threshold, thresholds or {}, learnt)
     if encoder is None:
-        from chatlog.models.embedders import open_embedder
+        from chatlog.models.embedders_use import open_use
 
-        encoder = open_embedder(EMBEDDER, max_tokens=TOKENS)
-    return CpuEngine(heads, encoder, chosen, limit, Path(model or SHIPPED).name)
+        encoder = open_use(threads)
+    return CpuEngine(mixture, encoder, chosen, limit, Path(model or SHIPPED).name)

@@ -1,1 +1,1 @@
-"""Our own small classifier: linear heads on a sentence vector and hashed character n-grams, for a CPU."""
+"""Our own small classifier: a mixture of linear experts on multilingual sentence vectors, for a CPU."""

@@ -1,8 +1,8 @@
-"""What the moderator sees of a text: its windows, a sentence vector and hashed character n-grams of each."""
+"""What the moderator sees of a text: its windows, and of each the vector of the whole and the mean of its pieces."""
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -10,47 +10,42 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-EMBEDDER: Final = "all-MiniLM-L6-v2"
-DIMENSIONS: Final = 384
-TOKENS: Final = 256
+from chatlog.models.embedders_use import DIMENSIONS, NAME
+
+EMBEDDER: Final = NAME
+
+WIDTH: Final = 2 * DIMENSIONS
 
 WINDOW: Final = 800
-"""Characters of one window: about 200 tokens of English, within what the embedder reads."""
+"""Characters of one window: about 200 tokens of English, within what the encoder reads."""
 
-BUCKETS: Final = 1 << 15
-SHORTEST: Final = 2
-LONGEST: Final = 5
-VECTOR_SCALE: Final = 0.3
-"""Weight of the unit sentence vector beside the unit n-gram vector. One penalty serves both; among 0.3, 0.5
-and 1 the first had the best cross-validated average precision."""
+PIECE: Final = 200
+"""Characters that sentences are gathered up to: what one sentence of a window says is lost in the vector of it all."""
 
-_OFFSET: Final = np.uint64(14695981039346656037)  # FNV-1a, 64 bit: offset basis and prime
-_PRIME: Final = np.uint64(1099511628211)
-_MIX: Final = np.uint64(0xBF58476D1CE4E5B9)  # the first multiplier of splitmix64's finaliser
+_PARAGRAPH: Final = re.compile(r"\n\s*\n")
+_SENTENCE: Final = re.compile(r"(?<=[.!?\n。！？؟।])\s*")
+
+MINORS: Final = re.compile(
+    r"\b(?:1[0-7]|[1-9])[\s-]*(?:years?[\s-]*old|y/?o|yrs?\b|años|ans|jahre|anni|anos|jaar|lat|лет)"
+    r"|\b(?:underage|minors?|pre-?teens?|toddlers?|infants?|child(?:ren)?|kids?|school-?(?:girl|boy)s?"
+    r"|loli(?:ta|con)?|shota(?:con)?|niñ[oa]s?|menor(?:es)?(?: de edad)?"
+    r"|enfants?|mineure?s?|fillettes?|kind(?:er)?|minderjährig\w*|bambin[aioe]|minorenn[ei]"
+    r"|crianças?|kinderen|dzieck\w*|dzieci\w*|nieletni\w*|çocuk\w*|trẻ em)\b"
+    r"|реб[её]н\w*|дет(?:и|ей|ям)\b|несовершеннолетн\w*|школьниц\w*"
+    r"|未成年|幼女|幼童|儿童|兒童|小学生|小學生|女子高生|子供|미성년|어린이|아동|طفل|أطفال|قاصر|เด็ก",
+    re.IGNORECASE,
+)
+"""Words that say that somebody is a child. Nobody should write or collect examples to learn `sexual/minors` from: it
+is what the model finds sexual in a text with such a word."""
 
 Vectors = npt.NDArray[np.float32]
 
 
 class Encoder(Protocol):
-    """Turns texts into unit vectors, as chatlog.models.embedders does."""
+    """Turns texts into unit vectors, as chatlog.models.embedders_use does."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors, `(len(texts), dim) float32`."""
-
-
-@dataclass(frozen=True)
-class Grams:
-    """The sparse half of the features, in CSR form.
-
-    Attributes:
-        starts: where each text's entries begin, `(n + 1,) int64`.
-        buckets: `(entries,) int64`, below BUCKETS.
-        weights: `(entries,) float32`; each text's have unit length.
-    """
-
-    starts: npt.NDArray[np.int64]
-    buckets: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.float32]
+        """Vectors, `(len(texts), DIMENSIONS) float32`."""
 
 
 def windows(text: str, limit: int) -> tuple[list[str], int]:
@@ -68,30 +63,58 @@ def windows(text: str, limit: int) -> tuple[list[str], int]:
     return found, max(0, len(text) - start)
 
 
-def grams(texts: Sequence[str]) -> Grams:
-    """Hashed character n-grams of 2 to 5 code points, weighted 1 + log(count), of each text."""
-    starts = [0]
-    buckets: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
-    weights: list[npt.NDArray[np.float32]] = [np.empty(0, np.float32)]
-    for text in texts:
-        found, count = np.unique(_hashes(text), return_counts=True)
-        weight = 1 + np.log(count)
-        starts.append(starts[-1] + len(found))
-        buckets.append(found)
-        weights.append((weight / max(float(np.linalg.norm(weight)), 1e-12)).astype(np.float32))
-    return Grams(np.array(starts, np.int64), np.concatenate(buckets), np.concatenate(weights))
+def pieces(window: str) -> list[str]:
+    """The window's sentences, gathered up to PIECE characters, longer ones cut; at least one, perhaps empty.
+
+    A paragraph is never gathered with the next.
+    """
+    found: list[str] = []
+    for paragraph in _PARAGRAPH.split(window):
+        current = ""
+        for sentence in _SENTENCE.split(paragraph):
+            if current and len(current) + len(sentence) > PIECE:
+                found.append(current)
+                current = sentence
+            else:
+                current = f"{current} {sentence}".strip()
+            while len(current) > 2 * PIECE:
+                found.append(current[:PIECE])
+                current = current[PIECE:]
+        if current:
+            found.append(current)
+    return found or [""]
 
 
-def _hashes(text: str) -> npt.NDArray[np.int64]:
-    # Width, case and spacing are the cheapest ways around a word list.
-    folded = f" {' '.join(unicodedata.normalize('NFKC', text).lower().split())} "
-    points = np.frombuffer(folded.encode("utf-32-le", "replace"), dtype=np.uint32).astype(np.uint64)
-    hashes = np.full(len(points), _OFFSET, dtype=np.uint64)
-    found: list[npt.NDArray[np.uint64]] = []
-    for length in range(1, min(LONGEST, len(points)) + 1):
-        ends = len(points) - length + 1
-        hashes = (hashes[:ends] ^ points[length - 1 :]) * _PRIME
-        if length >= SHORTEST:
-            mixed = (hashes ^ (hashes >> np.uint64(29))) * _MIX
-            found.append((mixed ^ (mixed >> np.uint64(32))) & np.uint64(BUCKETS - 1))
-    return np.concatenate(found).astype(np.int64) if found else np.empty(0, np.int64)
+@dataclass(frozen=True)
+class Seen:
+    """Windows as vectors, each followed by its pieces when it has several.
+
+    Attributes:
+        owner: `(rows,) int64`, the window of each row, ascending.
+        part: `(rows,) bool`, whether the row is a piece.
+        vectors: `(rows, WIDTH) float32`: of a window its own unit vector and the unit mean of those of its pieces, of
+            a piece its own twice.
+    """
+
+    owner: npt.NDArray[np.int64]
+    part: npt.NDArray[np.bool_]
+    vectors: Vectors
+
+
+def see(texts: Sequence[str], encoder: Encoder) -> Seen:
+    """The windows `texts` as vectors."""
+    parts = [own if len(own) > 1 else [] for own in map(pieces, texts)]
+    flat = [text for whole, own in zip(texts, parts, strict=True) for text in (whole, *own)]
+    if not flat:
+        return Seen(np.zeros(0, np.int64), np.zeros(0, np.bool_), np.zeros((0, WIDTH), np.float32))
+    encoded = encoder.encode(flat)
+    found = np.concatenate([encoded, encoded], axis=1)
+    counts = np.array([1 + len(own) for own in parts])
+    starts = np.cumsum(counts) - counts
+    for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
+        if count > 1:
+            mean = encoded[start + 1 : start + count].mean(axis=0)
+            found[start, DIMENSIONS:] = mean / max(float(np.linalg.norm(mean)), 1e-9)
+    part = np.ones(len(flat), dtype=np.bool_)
+    part[starts] = False
+    return Seen(np.repeat(np.arange(len(texts), dtype=np.int64), counts), part, found)

@@ -1,21 +1,30 @@
-"""Fits the heads: weighted logistic regression on both feature blocks, then calibration and thresholds."""
+"""Fits the mixture: weighted logistic regressions, then calibration and thresholds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from chatlog.errors import MissingExtra
-from chatlog.models.moderator.examples import Examples
-from chatlog.models.moderator.features import BUCKETS, DIMENSIONS, VECTOR_SCALE, Encoder, Vectors, grams, windows
-from chatlog.models.moderator.heads import HEADS, Heads
+from chatlog.errors import DataError, MissingExtra
+from chatlog.models.moderator.examples import ANY, HEADS, Examples
+from chatlog.models.moderator.features import WIDTH, Encoder, Seen, Vectors, see, windows
+from chatlog.models.moderator.mixture import DOMAINS, HATE, POLICY, REQUEST, SOCIAL, Floats, Mixture
+from chatlog.schema import CATEGORIES
 
-PENALTY: Final = 0.1
-"""L2 penalty on the sum of weighted losses (1 / C of scikit-learn)."""
+STRENGTH: Final = {POLICY: 1.6, REQUEST: 3.3, HATE: 7.5, SOCIAL: 7.5}
+"""Inverse penalty (C of scikit-learn) of each expert. The fewer and the more varied its rows, the more is held back."""
+
+CATEGORY_STRENGTH: Final = 1.6
+GATE_STRENGTH: Final = 10.0
+GATE_ROWS: Final = 2000
+"""Rows of a kind of text that the gate is fitted on."""
+
+ANY_WEIGHT: Final = 0.25
+"""What rows that are harmless as anything weigh less where texts are long and of one language."""
 
 FEWEST_POSITIVES: Final = 10
 """A head with fewer positive rows is not made: its category stays null, where 0 would be a claim."""
@@ -23,103 +32,191 @@ FEWEST_POSITIVES: Final = 10
 SHARE: Final = 0.25
 """Share of violations that probabilities and thresholds refer to, where no reference set tells one."""
 
-FALSE_ALARMS: Final = 0.003
+FALSE_ALARMS: Final = 0.01
 """Share of ordinary chat messages that one head may flag; several heads and long messages add up to more."""
 
 WINDOWS: Final = 8
 """Windows of a training text that are fitted."""
 
-Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Features:
-    """Windows of all texts, ready to fit.
+    """Windows of all texts and their pieces, ready to fit.
 
     Attributes:
-        owner: `(windows,) int64`, the text that each window is of.
-        vectors: `(windows, DIMENSIONS) float32`.
-        grams: `(windows, BUCKETS)` CSR matrix.
+        owner: `(rows,) int64`, the text that each row is of, ascending.
+        seen: the rows; pieces are scored and never fitted, since nobody labelled them.
     """
 
     owner: npt.NDArray[np.int64]
-    vectors: Vectors
-    grams: Any
+    seen: Seen
 
-    def logits(self, heads: Heads, rows: npt.NDArray[np.bool_]) -> Floats:
-        """Log-odds of the marked texts, `(rows.sum(), heads) float64`: the largest of each text's windows."""
+    def logits(self, mixture: Mixture, rows: Rows) -> Floats:
+        """Log-odds of the marked texts, `(rows.sum(), names) float64`: the largest of each text's windows."""
         chosen = np.flatnonzero(rows[self.owner])
-        found = VECTOR_SCALE * self.vectors[chosen] @ heads.vector.T + self.grams[chosen] @ heads.grams.T
-        first = np.unique(self.owner[chosen], return_index=True)[1]
-        return np.asarray(np.maximum.reduceat(found + heads.bias, first), dtype=np.float64)
+        seen = Seen(self.seen.owner[chosen], self.seen.part[chosen], self.seen.vectors[chosen])
+        return mixture.largest(seen, self.owner[chosen])
 
 
 def featurize(texts: Sequence[str], encoder: Encoder) -> Features:
     """The features of each text's windows; a text without a character counts as one empty window."""
-    try:
-        from scipy.sparse import csr_matrix  # type: ignore[import-untyped, unused-ignore]
-    except ImportError as error:
-        raise MissingExtra("training a moderator", "embed") from error
-    pieces: list[str] = []
+    found: list[str] = []
     owner: list[int] = []
     for index, text in enumerate(texts):
-        found = windows(text, WINDOWS)[0] or [""]
-        pieces += found
-        owner += [index] * len(found)
-    table = grams(pieces)
-    matrix = csr_matrix((table.weights, table.buckets, table.starts), shape=(len(pieces), BUCKETS))
-    return Features(np.array(owner, dtype=np.int64), encoder.encode(pieces), matrix)
+        own = windows(text, WINDOWS)[0] or [""]
+        found += own
+        owner += [index] * len(own)
+    seen = see(found, encoder)
+    return Features(np.array(owner, dtype=np.int64)[seen.owner], seen)
 
 
-def fit(features: Features, data: Examples, rows: npt.NDArray[np.bool_]) -> Heads:
-    """Uncalibrated heads, fitted on the marked rows; a head without enough positives is left out."""
-    share = 1 / np.bincount(features.owner, minlength=len(data.texts))
-    names, vectors, tables, biases = [], [], [], []
-    for column, name in enumerate(HEADS):
-        target = data.targets[:, column]
-        used = rows & (data.weights > 0) & ~np.isnan(target)
-        if min((target[used] == 1).sum(), (target[used] == 0).sum()) < FEWEST_POSITIVES:
-            continue
-        weights = np.where(used, balanced(data.weights, target, used, 0.5), 0) * share
-        chosen = np.flatnonzero(weights[features.owner])
-        owner = features.owner[chosen]
-        vector, table, bias = _logistic(
-            VECTOR_SCALE * features.vectors[chosen],
-            features.grams[chosen],
-            target[owner],
-            weights[owner],
-            reference=data.reference[owner],
-        )
-        names.append(name)
-        vectors.append(vector)
-        tables.append(table)
-        biases.append(bias)
-    return Heads(
-        tuple(names),
-        np.array(vectors, dtype=np.float32).reshape(len(names), DIMENSIONS),
-        np.array(tables, dtype=np.float32).reshape(len(names), BUCKETS),
-        np.array(biases, dtype=np.float32),
-        np.full(len(names), 0.5, dtype=np.float32),
+def fit(features: Features, data: Examples, rows: Rows) -> Mixture:
+    """An uncalibrated mixture, fitted on the marked rows.
+
+    A kind of text, or a category, without enough rows of either class is left out.
+
+    Raises:
+        DataError: there are too few flagged or unflagged rows for the first expert.
+    """
+    used = rows & (data.weights > 0)
+    flagged = data.targets[:, 0]
+    domains, experts = [], []
+    for domain in DOMAINS:
+        own = data.domains == DOMAINS.index(domain)
+        target = flagged
+        if domain == HATE:
+            # What OpenAI's policy calls hate speaks for this expert as well.
+            known = ~np.isnan(data.targets[:, HEADS.index("hate")])
+            own |= data.reference & known
+            target = np.where(known, data.targets[:, HEADS.index("hate")], flagged)
+        if domain == POLICY or ((data.domains == DOMAINS.index(domain)) & used).any():
+            rows_used = used & (own | (data.domains == ANY))
+            found = _head(features, data, rows_used, target, STRENGTH[domain], ANY_WEIGHT if domain == POLICY else 1)
+            if found is not None:
+                domains.append(domain)
+                experts.append(found)
+    if not domains or domains[0] != POLICY:
+        raise DataError(f"{', '.join(data.names)}: too few flagged or unflagged rows to train on")
+    categories, heads, summed = [], [], []
+    policy = used & ((data.domains == DOMAINS.index(POLICY)) | (data.domains == ANY))
+    for name in CATEGORIES:
+        target = data.targets[:, HEADS.index(name)]
+        found = _head(features, data, policy, target, CATEGORY_STRENGTH, ANY_WEIGHT, even=True)
+        if found is not None:
+            categories.append(name)
+            heads.append(found)
+            annotated = used & data.reference & (target == 1)
+            summed.append(float(annotated.sum() >= FEWEST_POSITIVES))
+    gate, gate_bias = _gate(features, data, used, domains)
+    nothing = np.zeros(1 + len(categories), dtype=np.float32)
+    return Mixture(
+        tuple(domains),
+        tuple(categories),
+        gate,
+        gate_bias,
+        _stacked([weights for weights, _ in experts]),
+        np.array([bias for _, bias in experts], dtype=np.float32),
+        _stacked([weights for weights, _ in heads]),
+        np.array([bias for _, bias in heads], dtype=np.float32),
+        np.array(summed, dtype=np.float32),
+        nothing + 1,
+        nothing,
+        nothing + np.float32(0.5),
     )
 
 
-def balanced(
-    weights: npt.NDArray[np.float32],
-    target: npt.NDArray[np.float32],
-    used: npt.NDArray[np.bool_],
-    share: float,
-) -> Floats:
+def _stacked(rows: Sequence[Floats]) -> Vectors:
+    return np.array(rows, dtype=np.float32).reshape(len(rows), WIDTH)
+
+
+def _head(
+    features: Features,
+    data: Examples,
+    rows: Rows,
+    target: npt.NDArray[Any],
+    strength: float,
+    any_weight: float,
+    even: bool = False,
+) -> tuple[Floats, float] | None:
+    """Weights and intercept of one logistic regression; None with too few rows of either class."""
+    rows = rows & ~np.isnan(target)
+    if min((target[rows] == 1).sum(), (target[rows] == 0).sum()) < FEWEST_POSITIVES:
+        return None
+    wholes = np.flatnonzero(~features.seen.part)
+    share = 1 / np.bincount(features.owner[wholes], minlength=len(data.texts))
+    own = np.where(data.domains == ANY, any_weight, 1) * data.weights
+    weights = balanced(own, target, rows, 0.5) if even else np.where(rows, own, 0)
+    weights = weights * share
+    chosen = wholes[weights[features.owner[wholes]] > 0]
+    owner = features.owner[chosen]
+    model = _logistic(features.seen.vectors[chosen], target[owner], weights[owner], strength)
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def _logistic(vectors: npt.NDArray[Any], target: npt.NDArray[Any], weights: Floats | None, strength: float) -> Any:
+    try:
+        from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise MissingExtra("training a moderator", "embed") from error
+    # Sums are split by thread: with one, the same rows give the same bytes on any number of cores.
+    with threadpool_limits(limits=1):
+        return LogisticRegression(C=strength, max_iter=1000).fit(vectors, target, sample_weight=weights)
+
+
+def _gate(features: Features, data: Examples, used: Rows, domains: Sequence[str]) -> tuple[Vectors, Vectors]:
+    """The softmax over the kinds of text, `(domains, WIDTH)` and `(domains,)`."""
+    if len(domains) == 1:
+        return np.zeros((1, WIDTH), np.float32), np.zeros(1, np.float32)
+    # What is harmless as anything is a statement rather than anything else.
+    kinds = np.where(data.domains == ANY, DOMAINS.index(POLICY), data.domains)
+    first = np.unique(features.owner, return_index=True)[1]
+    chosen: list[npt.NDArray[np.int64]] = []
+    for domain in domains:
+        rows = np.flatnonzero(used & (kinds == DOMAINS.index(domain)))
+        chosen.append(rows[:: max(1, -(-len(rows) // GATE_ROWS))])
+    rows = np.concatenate(chosen)
+    labels = np.concatenate([np.full(len(own), place) for place, own in enumerate(chosen)])
+    sizes = np.bincount(labels, minlength=len(domains))
+    model = _logistic(
+        features.seen.vectors[first[rows]], labels, len(labels) / len(domains) / sizes[labels], GATE_STRENGTH
+    )
+    weights, bias = model.coef_, model.intercept_
+    if len(domains) == 2:  # scikit-learn gives one row for two classes
+        weights, bias = np.vstack([-weights / 2, weights / 2]), np.array([-bias[0] / 2, bias[0] / 2])
+    return weights.astype(np.float32), bias.astype(np.float32)
+
+
+def balanced(weights: npt.NDArray[np.float64], target: npt.NDArray[np.float32], used: Rows, share: float) -> Floats:
     """The weights, scaled so that positives among the `used` rows hold `share` of an unchanged total."""
-    scaled = np.where(used, weights, 0).astype(np.float64)
-    total = scaled.sum()
+    found = np.where(used, weights, 0).astype(np.float64)
+    total = found.sum()
     for label, part in ((1, share), (0, 1 - share)):
-        members = used & (target == label)
-        scaled[members] *= part * total / max(scaled[members].sum(), 1e-12)
-    return scaled
+        rows = used & (target == label)
+        found[rows] *= part * total / max(found[rows].sum(), 1e-12)
+    return found
 
 
-def calibrated(heads: Heads, held_out: Floats, data: Examples) -> Heads:
-    """The heads with calibrated log-odds and thresholds, from held-out log-odds `(n, heads)`.
+def measurable(mixture: Mixture, held_out: Floats) -> Mixture:
+    """The mixture without the categories that no fold could fit: nothing would tell what their scores mean."""
+    kept = [place for place in range(len(mixture.categories)) if not np.isnan(held_out[:, 1 + place]).all()]
+    both = [0, *(1 + place for place in kept)]
+    return replace(
+        mixture,
+        categories=tuple(mixture.categories[place] for place in kept),
+        heads=mixture.heads[kept],
+        head_bias=mixture.head_bias[kept],
+        summed=mixture.summed[kept],
+        slopes=mixture.slopes[both],
+        shifts=mixture.shifts[both],
+        thresholds=mixture.thresholds[both],
+    )
+
+
+def calibrated(mixture: Mixture, held_out: Floats, data: Examples) -> Mixture:
+    """The mixture with calibrated log-odds and thresholds, from held-out log-odds `(n, names)`.
 
     Platt scaling (a line through the log-odds); a head's threshold has the best F1. Both on rows weighted
     so that as many violate as among the reference rows: one in four at all, one in twenty a rare category.
@@ -129,26 +226,26 @@ def calibrated(heads: Heads, held_out: Floats, data: Examples) -> Heads:
     slopes, shifts, thresholds = [], [], []
     harmful = np.unique(data.sets[data.targets[:, 0] == 1])
     benign = ~np.isin(data.sets, harmful)
-    for column, name in enumerate(heads.names):
+    for column, name in enumerate(mixture.names):
         target = data.targets[:, HEADS.index(name)]
         used = (data.weights > 0) & ~np.isnan(target) & ~np.isnan(held_out[:, column])
         known = used & data.reference
-        share = float(target[known].mean()) if known.sum() >= FEWEST_POSITIVES else SHARE
+        positives = int((target[known] == 1).sum())
+        share = float(target[known].mean()) if positives >= FEWEST_POSITIVES else SHARE
         weights = balanced(data.weights, target, used, share)[used]
         logits, labels = held_out[used, column], target[used]
-        slope, _, shift = _logistic(logits[:, None], None, labels, weights, penalty=1e-6)
-        scaled = slope[0] * logits + shift
-        slopes.append(slope[0])
+        model = _logistic(logits[:, None], labels, weights, 1e6)
+        slope, shift = float(model.coef_[0, 0]), float(model.intercept_[0])
+        slopes.append(slope)
         shifts.append(shift)
+        scaled = slope * logits + shift
         cut = max(_best_cut(scaled, labels, weights), _quiet_cut(scaled[benign[used]]))
         thresholds.append(1 / (1 + np.exp(-cut)))
-    slope_column = np.array(slopes, dtype=np.float32)
-    return Heads(
-        heads.names,
-        heads.vector * slope_column[:, None],
-        heads.grams * slope_column[:, None],
-        heads.bias * slope_column + np.array(shifts, dtype=np.float32),
-        np.array(thresholds, dtype=np.float32),
+    return replace(
+        mixture,
+        slopes=np.array(slopes, dtype=np.float32),
+        shifts=np.array(shifts, dtype=np.float32),
+        thresholds=np.array(thresholds, dtype=np.float32),
     )
 
 
@@ -163,77 +260,3 @@ def _best_cut(scores: Floats, labels: npt.NDArray[np.float32], weights: Floats) 
     taken = np.cumsum(weights[order])
     f1 = 2 * hits / (taken + hits[-1])
     return float(scores[order][int(np.argmax(f1))])
-
-
-def _logistic(
-    dense: npt.NDArray[Any],
-    sparse: Any,
-    target: npt.NDArray[Any],
-    weights: Floats,
-    *,
-    reference: npt.NDArray[np.bool_] | None = None,
-    penalty: float = PENALTY,
-) -> tuple[Floats, Floats, float]:
-    """Coefficients of the dense and the sparse block, and the intercept, at the least penalised loss.
-
-    With `reference`, coefficients are the sum of a part that all rows share and one that the reference rows
-    alone have (H. Daumé III, Frustratingly Easy Domain Adaptation, ACL 2007).
-    """
-    from scipy.optimize import minimize  # type: ignore[import-untyped, unused-ignore]
-
-    # Buckets that no row fills keep a coefficient of zero, whatever the loss.
-    filled = np.empty(0, dtype=np.int64) if sparse is None else np.unique(sparse.indices)
-    blocks = [_Block(dense, None if sparse is None else sparse[:, filled], np.arange(len(target)))]
-    if reference is not None and reference.any() and not reference.all():
-        rows = np.flatnonzero(reference)
-        blocks.append(_Block(dense[rows], sparse[rows][:, filled], rows))
-    width = dense.shape[1] + len(filled) + 1
-    signs = np.where(target == 1, 1.0, -1.0)
-
-    def loss(theta: Floats) -> tuple[float, Floats]:
-        parts = theta.reshape(len(blocks), width)
-        margin = np.zeros(len(target))
-        for block, part in zip(blocks, parts, strict=True):
-            margin[block.rows] += block.margin(part)
-        margin *= signs
-        slope = -signs * weights / (1 + np.exp(np.clip(margin, -500, 500)))
-        gradient = np.array([block.gradient(slope[block.rows], width) for block in blocks])
-        gradient[:, :-1] += penalty * parts[:, :-1]
-        # The shared intercept is free; a deviation from it costs as any other coefficient does.
-        gradient[1:, -1] += penalty * parts[1:, -1]
-        squares = (parts[:, :-1] ** 2).sum() + (parts[1:, -1] ** 2).sum()
-        value = float(weights @ np.logaddexp(0, -margin) + penalty / 2 * squares)
-        return value, gradient.ravel()
-
-    options = {"maxiter": 120, "ftol": 1e-7}
-    best = minimize(loss, np.zeros(len(blocks) * width), jac=True, method="L-BFGS-B", options=options).x
-    total = best.reshape(len(blocks), width).sum(axis=0)
-    table = np.zeros(0 if sparse is None else sparse.shape[1])
-    table[filled] = total[dense.shape[1] : -1]
-    return total[: dense.shape[1]], table, float(total[-1])
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Rows that have coefficients of their own."""
-
-    dense: npt.NDArray[Any]
-    sparse: Any
-    rows: npt.NDArray[np.int64]
-
-    def margin(self, part: Floats) -> Floats:
-        # The features are float32: a product in their own type reads half the memory and copies nothing.
-        single = part.astype(self.dense.dtype)
-        found: Floats = (self.dense @ single[: self.dense.shape[1]]).astype(np.float64) + part[-1]
-        if self.sparse is not None:
-            found += self.sparse @ single[self.dense.shape[1] : -1]
-        return found
-
-    def gradient(self, slope: Floats, width: int) -> Floats:
-        single = slope.astype(self.dense.dtype)
-        found = np.empty(width)
-        found[: self.dense.shape[1]] = single @ self.dense
-        if self.sparse is not None:
-            found[self.dense.shape[1] : -1] = single @ self.sparse
-        found[-1] = slope.sum()
-        return found

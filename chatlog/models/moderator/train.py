@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from chatlog.errors import DataError
-from chatlog.models.moderator.examples import Examples, examples, folds, set_name
-from chatlog.models.moderator.features import EMBEDDER, TOKENS, Encoder
-from chatlog.models.moderator.fit import Features, Floats, calibrated, featurize, fit
-from chatlog.models.moderator.heads import HEADS, Heads, save
+from chatlog.models.moderator.examples import HEADS, Examples, examples, folds, set_name
+from chatlog.models.moderator.features import EMBEDDER, Encoder
+from chatlog.models.moderator.fit import Features, calibrated, featurize, fit, measurable
+from chatlog.models.moderator.mixture import Floats, Mixture, save
+from chatlog.models.moderator.templates import own_sets
 from chatlog.models.weights import identity
 
 FOLDS: Final = 5
@@ -51,36 +51,43 @@ class TrainingReport:
 
 
 def train_moderator(
-    sets: Sequence[tuple[str, Rows]], out: Path, seed: int = 0, encoder: Encoder | None = None
+    sets: Sequence[tuple[str, Rows]],
+    out: Path,
+    seed: int = 0,
+    encoder: Encoder | None = None,
+    own: Sequence[tuple[str, Rows]] | None = None,
 ) -> TrainingReport:
-    """A report on the heads that were fitted on `(name, rows)` sets and written to `out`.
+    """A report on the mixture that was fitted on `(name, rows)` sets and written to `out`.
 
     Args:
-        sets: rows hold `text`, `lang`, `flagged` (0 or 1) and perhaps `labels` ({category: 0 or 1}).
+        sets: rows hold `text`, `lang`, `flagged` (0 or 1), perhaps `labels` ({category: 0 or 1}) and `domain`.
         out: the safetensors file to write.
         seed: chooses the folds.
         encoder: the embedder; None opens the shipped one.
+        own: further sets to fit; None takes those that were written for chatlog.
 
     Raises:
         DataError: a row is malformed, or the sets hold too few rows of either class.
-        MissingExtra: sentence-transformers or scikit-learn is not installed.
+        MissingExtra: onnxruntime or scikit-learn is not installed.
     """
     began = time.perf_counter()
-    data = fitted(examples(sets))
+    every = [*sets, *(own_sets() if own is None else own)]
+    data = examples(every)
+    # The rows that count: embedding the others would cost most of the time and change nothing.
+    data = data.chosen(np.flatnonzero(data.weights > 0))
     features = featurize(data.texts, encoder or open_encoder())
-    everything = np.ones(len(data.texts), dtype=bool)
-    heads = fit(features, data, everything)
-    if not heads.names or heads.names[0] != HEADS[0]:
-        raise DataError(f"{', '.join(data.names)}: too few flagged or unflagged rows to train on")
+    mixture = fit(features, data, np.ones(len(data.texts), dtype=bool))
     fold = folds(data.texts, FOLDS, seed)
-    held_out = cross_validated(features, data, heads.names, fold)
-    final = calibrated(heads, held_out, data)
+    held_out = cross_validated(features, data, mixture.names, fold)
+    known = ~np.isnan(held_out).all(axis=0)
+    mixture, held_out = measurable(mixture, held_out), held_out[:, known]
+    final = calibrated(mixture, held_out, data)
     save(final, out, {"embedder": identity(EMBEDDER), "sets": ", ".join(data.names), "seed": str(seed)})
-    probabilities = _probabilities(heads, final, held_out)
-    said = _verdicts(heads, held_out, data, fold)
+    probabilities = final.calibrated(held_out)
+    said = _verdicts(mixture, held_out, data, fold)
     return TrainingReport(
         out=out.name,
-        rows=sum(len(rows) for _, rows in sets),
+        rows=sum(len(rows) for _, rows in every),
         fitted=len(data.texts),
         heads=list(final.names),
         seconds=round(time.perf_counter() - began, 1),
@@ -95,58 +102,80 @@ def train_moderator(
     )
 
 
-def fitted(data: Examples) -> Examples:
-    """The rows that count: embedding the others would cost most of the time and change nothing."""
-    rows = np.flatnonzero(data.weights > 0)
-    return Examples(
-        texts=[data.texts[row] for row in rows],
-        languages=[data.languages[row] for row in rows],
-        sets=data.sets[rows],
-        names=data.names,
-        targets=data.targets[rows],
-        weights=data.weights[rows],
-        reference=data.reference[rows],
-    )
-
-
 def read_sets(files: Sequence[Path], read_rows: Any) -> list[tuple[str, Rows]]:
     """The `(name, rows)` of labelled files, read by `read_rows(path, required)`."""
     return [(set_name(path), read_rows(path, ("text", "flagged"))) for path in files]
 
 
 def open_encoder() -> Encoder:
-    """The embedder whose vectors the heads are made for."""
-    from chatlog.models.embedders import open_embedder
+    """The encoder whose vectors the mixture is made for, on all cores."""
+    from chatlog.models.embedders_use import open_use
 
-    return open_embedder(EMBEDDER, max_tokens=TOKENS)
+    return open_use(threads=0)
 
 
 def cross_validated(features: Features, data: Examples, names: Sequence[str], fold: npt.NDArray[np.int64]) -> Floats:
-    """Held-out log-odds, `(n, heads) float64`: each row's from heads fitted without its fold.
+    """Held-out log-odds, `(n, names) float64`: each row's from a mixture fitted without its fold.
 
-    NaN where a fold's heads lack one for want of positives.
+    NaN where a fold's mixture lacks a head for want of positives.
     """
     found = np.full((len(data.texts), len(names)), np.nan)
     for number in range(int(fold.max()) + 1):
         test = fold == number
-        heads = fit(features, data, ~test)
-        logits = features.logits(heads, test)
+        mixture = fit(features, data, ~test)
+        logits = features.logits(mixture, test)
         for column, name in enumerate(names):
-            if name in heads.names:
-                found[test, column] = logits[:, heads.names.index(name)]
+            if name in mixture.names:
+                found[test, column] = logits[:, mixture.names.index(name)]
     return found
 
 
-def _probabilities(heads: Heads, final: Heads, held_out: Floats) -> Floats:
-    # Calibration is a line: what it did to the intercept and the steepest weight tells slope and shift.
-    pivot = np.argmax(np.abs(heads.vector), axis=1)
-    places = np.arange(len(pivot))
-    slope = final.vector[places, pivot] / heads.vector[places, pivot]
-    scaled = slope * held_out + (final.bias - slope * heads.bias)
-    return np.asarray(1 / (1 + np.exp(-scaled)), dtype=np.float64)
+@dataclass(frozen=True)
+class CrossValidated:
+    """What mixtures that had not seen a row say of it.
+
+    Attributes:
+        names: `flagged` and the categories, as the columns of `scores`.
+        scores: probabilities, `(n, names) float64`; NaN where a fold's mixture lacks a head.
+        flagged: `(n,) bool`, by a threshold of the other folds.
+        threshold: what all rows together would choose.
+        seconds: wall time of fitting and scoring.
+    """
+
+    names: tuple[str, ...]
+    scores: Floats
+    flagged: npt.NDArray[np.bool_]
+    threshold: float
+    seconds: float
 
 
-def _verdicts(heads: Heads, held_out: Floats, data: Examples, fold: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def cross_validated_sets(
+    sets: Sequence[tuple[Path, Rows]], count: int, seed: int, encoder: Encoder | None = None
+) -> CrossValidated:
+    """Held-out scores of all rows of labelled files, in their order, those of no weight in training included.
+
+    Raises:
+        DataError: there are too few rows of either class for so many folds.
+        MissingExtra: onnxruntime or scikit-learn is not installed.
+    """
+    data = examples([*((set_name(path), rows) for path, rows in sets), *own_sets()])
+    features = featurize(data.texts, encoder or open_encoder())
+    begun = time.monotonic()
+    fold = folds(data.texts, count, seed)
+    mixture = fit(features, data, np.ones(len(data.texts), dtype=bool))
+    logits = cross_validated(features, data, mixture.names, fold)
+    known = ~np.isnan(logits).all(axis=0)
+    mixture, logits = measurable(mixture, logits), logits[:, known]
+    final = calibrated(mixture, logits, data)
+    said = _verdicts(mixture, logits, data, fold)
+    seconds = time.monotonic() - begun
+    rows = sum(len(rows) for _, rows in sets)
+    return CrossValidated(
+        final.names, final.calibrated(logits)[:rows], said[:rows], float(final.thresholds[0]), seconds
+    )
+
+
+def _verdicts(mixture: Mixture, held_out: Floats, data: Examples, fold: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Whether each row is flagged, `(n,) bool`, by a calibration and a threshold from the other folds alone.
 
     The shipped ones are chosen on every row, so what they flag of these rows would measure nothing.
@@ -155,19 +184,19 @@ def _verdicts(heads: Heads, held_out: Floats, data: Examples, fold: npt.NDArray[
     for number in range(int(fold.max()) + 1):
         test = fold == number
         others = np.where(test[:, None], np.nan, held_out)
-        chosen = calibrated(heads, others, data)
-        said[test] = _probabilities(heads, chosen, held_out[test])[:, 0] >= chosen.thresholds[0]
+        chosen = calibrated(mixture, others, data)
+        said[test] = chosen.calibrated(held_out[test])[:, 0] >= chosen.thresholds[0]
     return said
 
 
 def _metrics(
-    data: Examples, scores: Floats, said: npt.NDArray[np.bool_], heads: Heads, rows: npt.NDArray[np.bool_]
+    data: Examples, scores: Floats, said: npt.NDArray[np.bool_], mixture: Mixture, rows: npt.NDArray[np.bool_]
 ) -> dict[str, Any]:
     from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
     found: dict[str, Any] = {"n": int(rows.sum())}
     categories: dict[str, float] = {}
-    for column, name in enumerate(heads.names):
+    for column, name in enumerate(mixture.names):
         target = data.targets[:, HEADS.index(name)]
         used = rows & ~np.isnan(target) & ~np.isnan(scores[:, column])
         labels, values = target[used], scores[used, column]
