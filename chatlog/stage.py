@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +15,22 @@ from chatlog.schema import KEY
 
 BatchFn = Callable[[pa.Table], pa.Table]
 """Pure: the same rows in the same order come back, without the key."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A BatchFn that counts what its work cost, such as the tokens that a model computed.
+
+    Counts stand in the sidecar and not in the columns: they differ when a run was interrupted.
+    """
+
+    def __call__(self, batch: pa.Table, /) -> pa.Table:
+        """As BatchFn."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """Totals since it was opened."""
+        ...
 
 
 class ReadShard(Protocol):

@@ -19,7 +19,7 @@ from chatlog.engine.store import Run, dump_json, read_columns, write_atomically,
 from chatlog.engine.userkey import user_key
 from chatlog.errors import ChatlogError, ContractError
 from chatlog.schema import KEY, with_key
-from chatlog.stage import BatchFn, Stage
+from chatlog.stage import BatchFn, Counting, Stage
 
 SLICE_ROWS: Final = 4_096
 """Rows that a stage is given at a time; a fixed number, so that a shard's bytes do not vary."""
@@ -55,6 +55,7 @@ def run_unit(unit: Unit, stage: Stage, function: BatchFn) -> dict[str, Any]:
     pieces = _Pieces(run.root / stage.name / f"part-{unit.shard:05d}.work", unit.fingerprint)
     size = stage.checkpoint_rows or SLICE_ROWS
     done: list[pa.Table] = []
+    before = function.counts() if isinstance(function, Counting) else {}
     for number, start in enumerate(range(0, given.num_rows, size)):
         batch = given.slice(start, size)
         result = pieces.load(number) if stage.checkpoint_rows else None
@@ -67,6 +68,8 @@ def run_unit(unit: Unit, stage: Stage, function: BatchFn) -> dict[str, Any]:
                 pieces.save(number, result)
         done.append(result)
     made = pa.concat_tables(done) if done else stage.writes.empty_table()
+    after = function.counts() if isinstance(function, Counting) else {}
+    counts = {name: total - before.get(name, 0) for name, total in after.items()}
     return finish(
         run,
         stage.name,
@@ -76,6 +79,7 @@ def run_unit(unit: Unit, stage: Stage, function: BatchFn) -> dict[str, Any]:
         scatter(made, picked, table.num_rows),
         begun,
         pieces.clear,
+        {"counts": counts} if counts else None,
     )
 
 

@@ -17,6 +17,12 @@ from chatlog.models.weights import check_name
 from chatlog.schema import CATEGORIES, MESSAGES, MODERATION, ROLES
 from chatlog.stage import BatchFn, Config, Stage
 
+RUNNING: Final = frozenset(
+    "concurrency timeout_s deadline_s retries gpu_memory eager tensor_parallel start_s stall_s restarts slice_prompts "
+    "api_key_variable urls".split()
+)
+"""Settings of ModerateConfig that another machine may need otherwise, for the same values."""
+
 GuardName = Literal["policy", "llama-guard-3", "qwen3guard-gen", "classifier"]
 
 
@@ -46,7 +52,7 @@ class ModerateConfig(Config):
     """The same by OpenAI category; a category that is absent takes what training chose, else `threshold`."""
 
     window: int = Field(default=4, ge=0, le=100)
-    """Messages before the judged one that a guard is shown as context."""
+    """The most messages before the judged one that a guard is shown as context; at least half as many are."""
 
     max_characters: int = Field(default=20_000, ge=200, le=2_000_000)
     """Characters of a message that a guard is shown, and of its context; what is cut is told in `native`."""
@@ -87,6 +93,21 @@ class ModerateConfig(Config):
     eager: bool = False
     """vllm: no CUDA graphs; a quicker start and slower steps."""
 
+    tensor_parallel: int = Field(default=1, ge=1, le=64)
+    """vllm: GPUs that one copy of the model is split over. Each further group of visible GPUs holds a copy."""
+
+    start_s: float = Field(default=1800, gt=0, le=86_400)
+    """vllm: seconds until the model must be loaded."""
+
+    stall_s: float = Field(default=600, gt=0, le=86_400)
+    """vllm: seconds without one finished prompt after which the engine is killed and started again."""
+
+    restarts: int = Field(default=5, ge=0, le=100)
+    """vllm: times that the engine may die in a row without finishing anything; then what is left is `error`."""
+
+    slice_prompts: int = Field(default=1024, ge=1, le=100_000)
+    """vllm: prompts that the engine is given at a time."""
+
     @model_validator(mode="before")
     @classmethod
     def _shipped(cls, value: Any) -> Any:
@@ -104,6 +125,10 @@ class ModerateConfig(Config):
             if not 0 <= threshold <= 1:
                 raise ValueError(f"the threshold of {name} is {threshold}, expected 0 to 1")
         return value
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that decide the values; how fast and where a model runs does not."""
+        return {name: value for name, value in super().identity().items() if name not in RUNNING}
 
     @property
     def own_window(self) -> int:
@@ -153,9 +178,15 @@ def moderate(batch: pa.Table, engine: Engine, window: int) -> pa.Table:
 
 
 def _tasks(messages: Sequence[dict[str, Any] | None], window: int) -> list[Conversation | None]:
-    """For each message, itself with its context before it; None where there is nothing to judge."""
+    """For each message, itself with its context before it; None where there is nothing to judge.
+
+    The context's beginning moves on in steps of half a window, so that it holds between half a window and a whole
+    one: were it to move with each message, no two prompts of a conversation would begin alike, and nothing of one
+    could be taken from a prefix cache for the next.
+    """
     tasks: list[Conversation | None] = []
     told: list[Message] = []
+    step = max(1, window // 2)
     for entry in messages:
         content = (entry or {}).get("content")
         if not content or not content.strip():
@@ -164,8 +195,9 @@ def _tasks(messages: Sequence[dict[str, Any] | None], window: int) -> list[Conve
         role = (entry or {}).get("role")
         # Without context the speaker does not matter either, and more messages are the same.
         message = Message(role if window and role in ROLES else "user", content)
-        tasks.append((*told[len(told) - window :], message) if window and told else (message,))
-        told = [*told, message][-window:] if window else []
+        first = -(-max(0, len(told) - window) // step) * step
+        tasks.append((*told[first:], message) if window else (message,))
+        told.append(message)
     return tasks
 
 
@@ -239,19 +271,23 @@ def open_engine(config: ModerateConfig) -> Iterator[Engine]:
 
     thresholds = Thresholds(0.5 if config.threshold is None else config.threshold, config.thresholds)
     if config.engine == "vllm":
-        from chatlog.models.engines.vllm import open_vllm
+        from chatlog.models.engines.vllm import VllmSettings, open_vllm
 
         guard = open_guard(config.guard, config.policy, config.labels)
-        with open_vllm(
-            config.model,
-            guard,
-            thresholds,
+        local = VllmSettings(
+            model=config.model,
             max_characters=config.max_characters,
             max_model_len=config.max_model_len,
             gpu_memory=config.gpu_memory,
             dtype=config.dtype,
             eager=config.eager,
-        ) as engine:
+            tensor_parallel=config.tensor_parallel,
+            start_s=config.start_s,
+            stall_s=config.stall_s,
+            restarts=config.restarts,
+            slice_prompts=config.slice_prompts,
+        )
+        with open_vllm(local, guard, thresholds) as engine:
             yield engine
         return
     from chatlog.models.engines.http import HttpSettings, open_http
@@ -270,15 +306,30 @@ def open_engine(config: ModerateConfig) -> Iterator[Engine]:
         yield engine
 
 
+class _Judged:
+    """The batch function, with what its engine counted."""
+
+    def __init__(self, engine: Engine, window: int) -> None:
+        self._engine = engine
+        self._window = window
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        return moderate(batch, self._engine, self._window)
+
+    def counts(self) -> dict[str, int]:
+        """What was counted since the engine was opened; see chatlog.stage.Counting."""
+        return dict(getattr(self._engine, "counts", {}))
+
+
 @contextmanager
 def _open(config: ModerateConfig) -> Iterator[BatchFn]:
     with open_engine(config) as engine:
-        yield lambda batch: moderate(batch, engine, config.own_window)
+        yield _Judged(engine, config.own_window)
 
 
 MODERATE: Final = Stage(
     name="moderate",
-    version=2,
+    version=2,  # 2: moderator-v2, and contexts that begin at steps of half a window
     config=ModerateConfig,
     reads=_READS,
     writes=_WRITES,

@@ -1,15 +1,18 @@
-"""The `vllm` engine: a guard model in this process."""
+"""The `vllm` engine: a guard model on this machine, in a worker process for each GPU or group of GPUs."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chatlog.errors import MissingExtra
 from chatlog.models.engines.shown import shown
+from chatlog.models.engines.vllm_worker import Load, Prompt, Said, serve
+from chatlog.models.engines.watched import Limits, Watched
 from chatlog.models.guards import (
     Answer,
     Guard,
@@ -23,11 +26,29 @@ from chatlog.models.guards import (
 from chatlog.models.guards_classifier import SequenceClassifier
 from chatlog.models.weights import locate
 
-LOGPROBS: Final = 20
-"""Alternatives asked for at each token: vLLM's default limit."""
-
 _SHORTEST: Final = 50
 """Characters below which a cut message is no message any more."""
+
+_ROUND: Final = 256
+"""Conversations whose prompts are tokenized in one call."""
+
+
+@dataclass(frozen=True)
+class VllmSettings:
+    """How the model is run; as the settings of the same names in ModerateConfig."""
+
+    model: str
+    max_characters: int
+    max_model_len: int
+    gpu_memory: float
+    dtype: str
+    eager: bool
+    tensor_parallel: int
+    start_s: float
+    stall_s: float
+    restarts: int
+    slice_prompts: int
+    ordered: bool = True
 
 
 def check_vllm() -> None:
@@ -52,34 +73,46 @@ class _Task:
     questions: list[_Encoded]
 
 
-def _answer(output: Any) -> Answer:
-    tokens = [
-        {str(entry.decoded_token): float(entry.logprob) for entry in place.values()} for place in output.logprobs or ()
-    ]
-    return Answer(output.text, tokens)
-
-
 class VllmEngine:
-    """Judges messages with `LLM.generate` or, for a classifier, `LLM.classify`."""
+    """Judges messages with `LLM.generate` or, for a classifier, `LLM.classify`, in workers that are watched."""
 
-    def __init__(self, llm: Any, guard: Guard, thresholds: Thresholds, max_characters: int, max_model_len: int) -> None:
-        self._llm = llm
+    def __init__(
+        self,
+        workers: Watched,
+        tokenizer: Any,
+        labels: Any,
+        guard: Guard,
+        thresholds: Thresholds,
+        settings: VllmSettings,
+    ) -> None:
+        self._workers = workers
+        self._tokenizer = tokenizer
+        self._labels = labels
         self._guard = guard
         self._thresholds = thresholds
-        self._limit = max_characters
-        self._tokenizer = llm.get_tokenizer()
-        self._room = max_model_len - max(guard.max_tokens, 1)
+        self._settings = settings
+        self._room = settings.max_model_len - max(guard.max_tokens, 1)
+        self._counts = {"prompts": 0, "prompt_tokens": 0, "cached_tokens": 0}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Prompts and tokens that were sent so far, tokens that the prefix cache held, and restarts of workers."""
+        return {**self._counts, "restarts": self._workers.restarts}
 
     def judge(self, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
         """One judgment a conversation, in order."""
         if not conversations:
             return []
         if isinstance(self._guard, SequenceClassifier):
-            return self._classify(self._guard, [shown(conversation, self._limit) for conversation in conversations])
+            return self._classify(self._guard, conversations)
         return self._generate(conversations)
 
     def _generate(self, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
-        tasks = [self._fitting(conversation) for conversation in conversations]
+        tasks = [
+            task
+            for start in range(0, len(conversations), _ROUND)
+            for task in self._tasks(conversations[start : start + _ROUND])
+        ]
         asked = [task for task in tasks if task is not None]
         firsts = self._answers([task.questions for task in asked])
         seconds = self._answers(
@@ -93,12 +126,26 @@ class VllmEngine:
         )
         return [failed("prompt too long") if task is None else next(judged) for task in tasks]
 
+    def _tasks(self, conversations: Sequence[Sequence[Message]]) -> list[_Task | None]:
+        """Prompts within the model's length; most fit as they are, and are tokenized together."""
+        given = [shown(conversation, self._settings.max_characters) for conversation in conversations]
+        asked = [self._guard.ask(messages) for messages, _ in given]
+        tokens = iter(self._tokens([question.prompt for questions in asked for question in questions]))
+        tasks: list[_Task | None] = []
+        for conversation, (messages, native), questions in zip(conversations, given, asked, strict=True):
+            encoded = [(next(tokens), question) for question in questions]
+            if max(len(own) for own, _ in encoded) <= self._room:
+                tasks.append(_Task(messages, native, encoded))
+            else:
+                tasks.append(self._fitting(conversation))
+        return tasks
+
     def _fitting(self, conversation: Sequence[Message]) -> _Task | None:
-        """Prompts within the model's length, and what was cut for them; None when not even short ones fit."""
-        limit = self._limit
+        """Prompts cut to the model's length, and what was cut for them; None when not even short ones fit."""
+        limit = min(self._settings.max_characters, max(len(message.content) for message in conversation))
         while limit >= _SHORTEST:
             messages, native = shown(conversation, limit)
-            questions = [self._encoded(question) for question in self._guard.ask(messages)]
+            questions = self._encoded(self._guard.ask(messages))
             length = max(len(tokens) for tokens, _ in questions)
             if length <= self._room:
                 return _Task(messages, native, questions)
@@ -107,120 +154,137 @@ class VllmEngine:
             limit = int(longest * min(0.9, self._room / length))
         return None
 
-    def _more(self, task: _Task, answers: Sequence[Answer]) -> list[_Encoded]:
+    def _more(self, task: _Task, answers: Sequence[Answer | None]) -> list[_Encoded]:
+        told = [answer for answer in answers if answer is not None]
+        if len(told) < len(answers):
+            return []
         try:
-            return [self._encoded(question) for question in self._guard.more(task.messages, answers)]
+            return self._encoded(self._guard.more(task.messages, told))
         except UnreadableAnswer:
             return []  # `read` meets it again
 
-    def _answers(self, questions: Sequence[Sequence[_Encoded]]) -> list[list[Answer]]:
-        """The answers to each task's questions, in order."""
-        from vllm import SamplingParams
-        from vllm.sampling_params import StructuredOutputsParams
-
-        flat = [pair for group in questions for pair in group]
-        if not flat:
-            return [[] for _ in questions]
-        sampling = [
-            SamplingParams(
-                temperature=0,
-                max_tokens=question.max_tokens,
-                logprobs=LOGPROBS,
-                structured_outputs=StructuredOutputsParams(choice=list(question.choices)) if question.choices else None,
-            )
-            for _, question in flat
+    def _answers(self, questions: Sequence[Sequence[_Encoded]]) -> list[list[Answer | None]]:
+        """The answers to each task's questions, in order; None where no worker survived one."""
+        prompts = [
+            Prompt(tokens, question.max_tokens, question.choices) for group in questions for tokens, question in group
         ]
-        prompts = [{"prompt_token_ids": tokens} for tokens, _ in flat]
-        outputs = iter(self._llm.generate(prompts, sampling, use_tqdm=False))
-        return [[_answer(next(outputs).outputs[0]) for _ in group] for group in questions]
+        answers = iter([None if said is None else Answer(said.text, said.tokens) for said in self._ask(prompts)])
+        return [[next(answers) for _ in group] for group in questions]
 
-    def _encoded(self, question: Question) -> _Encoded:
-        return self._tokens(question.prompt), question
+    def _ask(self, prompts: Sequence[Prompt]) -> list[Said | None]:
+        """What the model says to each prompt, in order; asked in the order of their tokens.
 
-    def _tokens(self, prompt: Any) -> list[int]:
-        if isinstance(prompt, str):
-            return list(self._tokenizer.encode(prompt, add_special_tokens=False))
-        rendered = self._tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
-        return list(self._tokenizer.encode(rendered, add_special_tokens=False))
+        Prompts that begin alike then follow each other, the policy first and each conversation's turns after it, and
+        the prefix cache still holds what they share.
+        """
+        places = list(range(len(prompts)))
+        if self._settings.ordered:
+            places.sort(key=lambda place: prompts[place].tokens)
+        said: list[Said | None] = [None] * len(prompts)
+        for place, answer in zip(places, self._workers.ask([prompts[place] for place in places]), strict=True):
+            said[place] = answer
+        self._counts["prompts"] += len(prompts)
+        self._counts["prompt_tokens"] += sum(len(prompt.tokens) for prompt in prompts)
+        self._counts["cached_tokens"] += sum(answer.cached for answer in said if answer is not None)
+        return said
 
-    def _judgment(self, task: _Task, answers: Sequence[Answer]) -> Judgment:
+    def _encoded(self, questions: Sequence[Question]) -> list[_Encoded]:
+        return list(zip(self._tokens([question.prompt for question in questions]), questions, strict=True))
+
+    def _tokens(self, prompts: Sequence[Any]) -> list[list[int]]:
+        rendered = [
+            prompt
+            if isinstance(prompt, str)
+            else self._tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+            for prompt in prompts
+        ]
+        if not rendered:
+            return []
+        encoded: list[list[int]] = self._tokenizer(rendered, add_special_tokens=False)["input_ids"]
+        return encoded
+
+    def _judgment(self, task: _Task, answers: Sequence[Answer | None]) -> Judgment:
+        told = [answer for answer in answers if answer is not None]
+        if len(told) < len(answers):
+            return failed("engine died")
         try:
-            verdict = self._guard.read(task.messages, answers)
+            verdict = self._guard.read(task.messages, told)
         except UnreadableAnswer:
             return failed("unreadable answer")
         return self._thresholds.decide(replace(verdict, native={**verdict.native, **task.native}))
 
-    def _classify(
-        self, guard: SequenceClassifier, pieces: Sequence[tuple[list[Message], dict[str, object]]]
-    ) -> list[Judgment]:
-        encoded, natives = [], []
-        for messages, native in pieces:
+    def _classify(self, guard: SequenceClassifier, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
+        prompts, natives = [], []
+        for conversation in conversations:
+            messages, native = shown(conversation, self._settings.max_characters)
             # Text of users must not become a special token of the classifier.
             given = {"text": messages[-1].content, "split_special_tokens": True}
             whole = self._tokenizer(**given)["input_ids"]
             if len(whole) > self._room:
                 native = {**native, "cut_tokens": len(whole) - self._room}
                 whole = self._tokenizer(**given, truncation=True, max_length=self._room)["input_ids"]
-            encoded.append({"prompt_token_ids": list(whole)})
+            prompts.append(Prompt(list(whole)))
             natives.append(native)
-        labels = self._llm.llm_engine.model_config.hf_config.id2label
-        outputs = self._llm.classify(encoded, use_tqdm=False)
-        return [
-            self._thresholds.decide(
-                guard.verdict({labels[place]: float(p) for place, p in enumerate(output.outputs.probs)}, native)
-            )
-            for output, native in zip(outputs, natives, strict=True)
-        ]
+        found = []
+        for said, native in zip(self._ask(prompts), natives, strict=True):
+            if said is None:
+                found.append(failed("engine died"))
+                continue
+            labels = {self._labels[place]: value for place, value in enumerate(said.probabilities)}
+            found.append(self._thresholds.decide(guard.verdict(labels, native)))
+        return found
 
 
 @contextmanager
-def open_vllm(
-    model: str,
-    guard: Guard,
-    thresholds: Thresholds,
-    *,
-    max_characters: int,
-    max_model_len: int,
-    gpu_memory: float,
-    dtype: str,
-    eager: bool,
-) -> Iterator[VllmEngine]:
-    """The engine with its weights loaded.
-
-    Args:
-        model: weights, as in chatlog.models.weights.
-        guard: how the model is asked.
-        thresholds: from which scores flag.
-        max_characters: of a message, and of its context, that the guard is shown.
-        max_model_len: tokens of prompt and answer together.
-        gpu_memory: share of the GPU's memory.
-        dtype: of weights and activations; auto is the weights' own, and bfloat16 for float32.
-        eager: no CUDA graphs.
+def open_vllm(settings: VllmSettings, guard: Guard, thresholds: Thresholds) -> Iterator[VllmEngine]:
+    """The engine with its weights loaded, once for every `tensor_parallel` GPUs that are visible.
 
     Raises:
         MissingExtra: vLLM is not installed.
-        DataError: the weights cannot be found.
+        DataError: the weights cannot be found or loaded.
     """
     check_vllm()
-    from vllm import LLM
+    from transformers import AutoTokenizer
 
-    settings: dict[str, Any] = {
-        "model": str(locate(model)),
-        "max_model_len": max_model_len,
-        "gpu_memory_utilization": gpu_memory,
-        "dtype": dtype,
-        "enforce_eager": eager,
+    folder = str(locate(settings.model))
+    arguments: dict[str, Any] = {
+        "model": folder,
+        "max_model_len": settings.max_model_len,
+        "gpu_memory_utilization": settings.gpu_memory,
+        "dtype": settings.dtype,
+        "enforce_eager": settings.eager,
+        "tensor_parallel_size": settings.tensor_parallel,
         "trust_remote_code": False,
         "seed": 0,
         "disable_log_stats": True,
     }
     if isinstance(guard, SequenceClassifier):
-        settings["runner"] = "pooling"
+        arguments["runner"] = "pooling"
     else:
-        settings["enable_prefix_caching"] = True
-    llm = LLM(**settings)
+        arguments["enable_prefix_caching"] = True
+    devices = shared_out(visible_devices(os.environ), settings.tensor_parallel)
+    limits = Limits(settings.start_s, settings.stall_s, settings.restarts, settings.slice_prompts)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    workers = Watched(serve, Load(arguments, devices), max(1, len(devices)), limits)
     try:
-        yield VllmEngine(llm, guard, thresholds, max_characters, max_model_len)
+        labels = workers.start()
+        yield VllmEngine(workers, tokenizer, labels, guard, thresholds, settings)
     finally:
-        # Its process holds the GPU's memory, which the next stage may want.
-        llm.llm_engine.engine_core.shutdown()
+        # Its processes hold the GPUs' memory, which the next stage may want.
+        workers.close()
+
+
+def visible_devices(environment: Mapping[str, str]) -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; none where torch sees none."""
+    told = environment.get("CUDA_VISIBLE_DEVICES")
+    if told is not None:
+        return [name for name in (part.strip() for part in told.split(",")) if name and name != "-1"]
+    import torch
+
+    # Counted without a context: a process that holds one would take memory from the workers.
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def shared_out(devices: Sequence[str], each: int) -> tuple[str, ...]:
+    """The GPUs in groups of `each`, one a worker, as values of CUDA_VISIBLE_DEVICES; what is left over stays idle."""
+    return tuple(",".join(devices[start : start + each]) for start in range(0, len(devices) - each + 1, each))

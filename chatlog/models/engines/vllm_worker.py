@@ -1,0 +1,144 @@
+"""What runs in a worker process of the `vllm` engine: the model, and a loop that answers slices of prompts."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+LOGPROBS: Final = 20
+"""Alternatives asked for at each token: vLLM's default limit."""
+
+_BEAT_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """How the model is loaded.
+
+    Attributes:
+        arguments: of `vllm.LLM`.
+        devices: of each worker, as CUDA_VISIBLE_DEVICES; empty leaves it as it is.
+    """
+
+    arguments: dict[str, Any]
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt: its tokens, the longest answer, and the only answers allowed. No answer is asked of a classifier."""
+
+    tokens: list[int]
+    max_tokens: int = 0
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the model said to one prompt.
+
+    Attributes:
+        text: the answer; empty for a classifier.
+        tokens: for each token of the answer, the log-probabilities of the likeliest.
+        probabilities: a classifier's, by place.
+        cached: tokens of the prompt that the prefix cache held.
+    """
+
+    text: str
+    tokens: list[dict[str, float]]
+    probabilities: list[float]
+    cached: int
+
+
+def serve(pipe: Connection, load: Load, number: int) -> None:
+    """Nothing; loads the model and answers until the pipe is closed. See chatlog.models.engines.watched."""
+    if load.devices:
+        os.environ["CUDA_VISIBLE_DEVICES"] = load.devices[number]
+    # Its requests' log would hold prompts.
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    try:
+        from vllm import LLM
+
+        model = LLM(**load.arguments)
+    except Exception as error:  # whatever it is, the parent tells it
+        pipe.send(("failed", type(error).__name__))
+        return
+    labels = getattr(model.llm_engine.model_config.hf_config, "id2label", None)
+    classifies = load.arguments.get("runner") == "pooling"
+    pipe.send(("ready", labels))
+    while True:
+        slice_number, prompts = pipe.recv()
+        try:
+            said = _classified(model, prompts, pipe) if classifies else _generated(model, prompts, pipe)
+        except (BrokenPipeError, ConnectionResetError):
+            return
+        except Exception as error:  # an engine that died; a traceback could quote a prompt
+            pipe.send(("failed", type(error).__name__))
+            return
+        pipe.send(("done", (slice_number, said)))
+
+
+def _generated(model: Any, prompts: list[Prompt], pipe: Connection) -> list[Said]:
+    from vllm import SamplingParams
+    from vllm.sampling_params import StructuredOutputsParams
+
+    kinds: dict[tuple[int, tuple[str, ...]], Any] = {}
+    for prompt in prompts:
+        kind = (prompt.max_tokens, prompt.choices)
+        if kind not in kinds:
+            kinds[kind] = SamplingParams(
+                temperature=0,
+                max_tokens=prompt.max_tokens,
+                logprobs=LOGPROBS,
+                # One token of a choice needs no grammar: its log-probabilities are what counts.
+                structured_outputs=StructuredOutputsParams(choice=list(prompt.choices))
+                if prompt.choices and prompt.max_tokens > 1
+                else None,
+            )
+    outputs = model.generate(
+        [{"prompt_token_ids": prompt.tokens} for prompt in prompts],
+        [kinds[prompt.max_tokens, prompt.choices] for prompt in prompts],
+        use_tqdm=_beats(pipe),
+    )
+    return [
+        Said(
+            output.outputs[0].text,
+            [
+                {str(entry.decoded_token): float(entry.logprob) for entry in place.values()}
+                for place in output.outputs[0].logprobs or ()
+            ],
+            [],
+            output.num_cached_tokens or 0,
+        )
+        for output in outputs
+    ]
+
+
+def _classified(model: Any, prompts: list[Prompt], pipe: Connection) -> list[Said]:
+    outputs = model.classify([{"prompt_token_ids": prompt.tokens} for prompt in prompts], use_tqdm=_beats(pipe))
+    return [
+        Said("", [], [float(value) for value in output.outputs.probs], output.num_cached_tokens or 0)
+        for output in outputs
+    ]
+
+
+def _beats(pipe: Connection) -> Any:
+    """A progress bar, as vLLM's calls take one, that shows nothing and is a sign of life."""
+    from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
+
+    class Beats(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
+        last = 0.0
+
+        def update(self, n: float | None = 1) -> Any:
+            if time.monotonic() - self.last > _BEAT_S:
+                type(self).last = time.monotonic()
+                pipe.send(("beat", None))
+            return super().update(n)
+
+    nowhere = open(os.devnull, "w", encoding="utf-8")  # it lives as long as the process
+    return partial(Beats, file=nowhere)
