@@ -96,7 +96,8 @@ def _digest(path: Path) -> str:
         return ""
 
 
-_COLUMNS: Final = pa.schema(
+_READS: Final = pa.schema([pa.field("moderation", MODERATION), pa.field("moderation_status", pa.string())])
+_WRITES: Final = pa.schema(
     [
         pa.field("moderation", MODERATION),
         pa.field("flagged", pa.bool_()),
@@ -109,7 +110,7 @@ def rethreshold(batch: pa.Table, rule: Rule) -> pa.Table:
     """The batch's `moderation` and `flagged` under other thresholds; what is error or skipped stays so.
 
     Args:
-        batch: holds `moderation`, `flagged` and `moderation_status`.
+        batch: holds `moderation` and `moderation_status`.
         rule: the thresholds.
     """
     judged = flat(batch["moderation"])
@@ -117,10 +118,8 @@ def rethreshold(batch: pa.Table, rule: Rule) -> pa.Table:
     status = batch["moderation_status"].combine_chunks()
     # As in `moderate`: what was not judged is not clean.
     clean = pc.if_else(pc.equal(status, "ok"), False, pa.scalar(None, pa.bool_()))
-    decided = pc.if_else(pa.array(any_of(judged, flagged)), True, clean)
-    absent = pc.is_null(batch["moderation"].combine_chunks())
-    whole = pc.if_else(absent, batch["flagged"].combine_chunks(), decided)
-    return pa.table([redecided(judged, flagged, categories), whole, status], schema=_COLUMNS)
+    whole = pc.if_else(pa.array(any_of(judged, flagged)), True, clean)
+    return pa.table([redecided(judged, flagged, categories), whole, status], schema=_WRITES)
 
 
 def check_threshold(config: ThresholdConfig) -> None:
@@ -144,8 +143,8 @@ THRESHOLD: Final = Stage(
     name="threshold",
     version=1,
     config=ThresholdConfig,
-    reads=_COLUMNS,
-    writes=_COLUMNS,
+    reads=_READS,
+    writes=_WRITES,
     open=_open,
     check=check_threshold,
 )

@@ -75,7 +75,7 @@ def test_conversations_that_one_run_left_out_are_counted_apart(runs: tuple[Path,
     assert compared(some, all_).totals["not_given"] == 3
 
 
-@pytest.mark.parametrize("change", ["fewer", "more shards", "other id", "other turns"])
+@pytest.mark.parametrize("change", ["fewer", "more shards", "other id", "other turns", "other roles"])
 def test_other_conversations_are_an_error(runs: tuple[Path, Path], tmp_path: Path, change: str) -> None:
     records = list(RECORDS)
     shard_rows = 4
@@ -85,6 +85,9 @@ def test_other_conversations_are_an_error(runs: tuple[Path, Path], tmp_path: Pat
         shard_rows = 2
     elif change == "other id":
         records[1] = records[1] | {"id": "another"}
+    elif change == "other roles":
+        told = [each | {"role": "assistant"} for each in RECORDS[4]["messages"]]
+        records[4] = records[4] | {"messages": told}
     else:
         records[4] = chat(5, "b", "hate=0.1 two", "hate=0.1 three")
     other = moderated(tmp_path, records, shard_rows=shard_rows)

@@ -38,6 +38,7 @@ RECORDS = [
     attack(6, 3, "c", "hate=0.6"),
     attack(7, 4, "a", "hate=0.1"),  # prompt 4 breaks none
     attack(8, 5, "a", "refused"),  # prompt 5 is undetermined
+    attack(10, 1, "d", "refused"),  # so is what prompt 1 does to a fourth model
     chat(9, "a", f"{words(9)} hate=0.1", f"{words(1009)} hate=0.9"),  # nobody asked for it
 ]
 
@@ -70,6 +71,13 @@ def test_prompts_are_ranked_by_the_models_they_broke(folder: Path, tmp_path: Pat
     assert (rows[1]["model"], rows[1]["asked"], rows[1]["answered"], rows[1]["categories"]) == ("b", 0, [1], ["hate"])
     assert rows[2]["categories"] == ["hate", "violence"]
     assert len({row["prompt_cluster_id"] for row in rows}) == 3
+
+
+def test_duplicates_count_once_where_they_were_judged_too(tmp_path: Path) -> None:
+    copies = [RECORDS[3] | {"id": f"copy{number}"} for number in range(3)]
+    before = ("fingerprint", "dedup", {"use": "redact", "names_model": ""})
+    _, rows = made(moderated(tmp_path, [RECORDS[3], *copies], before=before), tmp_path / "b.jsonl")
+    assert [(row["attempts"], row["successes"]) for row in rows] == [(1, 1)]
 
 
 def test_only_redacted_messages_leave(folder: Path, tmp_path: Path) -> None:

@@ -74,8 +74,9 @@ def test_it_is_balanced_and_keeps_each_rows_probability(folder: Path, tmp_path: 
         assert design.score == max(told, 0.01) and design.bin == int(design.score * 10)
         assert (design.of, design.drawn) == (sizes[design.bin], quotas[design.bin])
     assert sum(each.of / each.drawn for each in designs) == pytest.approx(242)
-    # The order tells nothing of the score.
-    assert sorted(each.bin for each in designs) != [each.bin for each in designs]
+    # The order tells nothing: neither of the score nor of who spoke before.
+    places = [int(row["id"].split("-")[1]) for row in rows]
+    assert sorted(places) != places and sorted(each.bin for each in designs) != [each.bin for each in designs]
 
 
 def test_a_person_sees_the_message_and_its_context_and_no_score(folder: Path, tmp_path: Path) -> None:
@@ -187,6 +188,37 @@ def test_labels_measure_another_guard_too(folder: Path, tmp_path: Path) -> None:
         assert each.value is not None and each.low is not None and each.high is not None
         assert each.low < each.value < each.high
     assert told.uncovered is None
+
+
+def test_scores_that_have_moved_are_not_counted_by(folder: Path, tmp_path: Path) -> None:
+    rows = drawn(folder, tmp_path / "s.jsonl", 400)
+    place = next(at for at, row in enumerate(rows) if Design.of_token(row["design"]).bin == 3)
+    design = Design.of_token(rows[place]["design"])
+    moved = Design(3, design.of, design.drawn, 0.3501 if design.score != 0.3501 else 0.3502).token()
+    rows[place] = rows[place] | {"design": moved}
+    assert labelled(judged_run(folder), answered(rows, tmp_path / "l.jsonl")).population is None
+
+
+def test_a_stratum_that_is_parted_by_few_labels_is_uncertain() -> None:
+    half = np.arange(20) < 10
+    found = Labelled(
+        truth=half,
+        flagged=half,
+        score=np.where(half, 0.36, 0.34),
+        bin=np.full(20, 3),
+        role=np.zeros(20, dtype=np.int64),
+        sizes=np.array([0, 0, 0, 100_000, *[0] * 6]),
+        population=None,
+        unlabelled=0,
+        failed=0,
+    )
+    told = quality(found)
+    assert told.prevalence.value == 0.5 and told.prevalence.low is not None and told.prevalence.high is not None
+    assert told.prevalence.high - told.prevalence.low > 0.3
+    counted = np.zeros((BINS, 5, 2), dtype=np.int64)
+    counted[3, 0] = 50_000
+    known = quality(Labelled(**{**found.__dict__, "population": counted})).prevalence
+    assert known.low is not None and known.high is not None and known.high - known.low < 0.25
 
 
 def test_thresholds_that_are_given_decide(folder: Path, tmp_path: Path) -> None:

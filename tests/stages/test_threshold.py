@@ -17,7 +17,7 @@ from chatlog.engine.status import status
 from chatlog.errors import ConfigError
 from chatlog.models.calibration import Calibration
 from chatlog.models.guards import Judgment, Message, Thresholds, Verdict, failed
-from chatlog.models.judgments import Rule
+from chatlog.models.judgments import Rule, flat
 from chatlog.models.moderator.heads import SHIPPED, load
 from chatlog.query import connect, rows_of
 from chatlog.schema import CATEGORIES, MESSAGES
@@ -119,6 +119,23 @@ def test_a_calibration_moves_the_scores_of_messages_and_not_of_categories() -> N
     )
     plain = Calibration(kind="platt", slope=1.0, intercept=0.0)
     assert rethreshold(before, Rule(0.35, calibration=plain)).equals(rethreshold(before, Rule(0.35)))
+
+
+def test_calibrated_scores_are_probabilities_and_not_on_the_scale_of_training() -> None:
+    before = moderate(logs(200), Dice(Thresholds(0.41, {}, LEARNT), {"model": "mine"}), 0)
+    same = Calibration(kind="isotonic", x=(0.0, 1.0), y=(0.0, 1.0))
+    made = rethreshold(before, Rule(None, {}, "mine", LEARNT, same))
+    assert made["flagged"].equals(rethreshold(before, Rule(0.5, {}, "mine", LEARNT))["flagged"])
+    assert not made["flagged"].equals(before["flagged"])
+
+
+def test_a_failed_judgment_is_not_flagged_whatever_it_holds() -> None:
+    before = moderate(logs(60), Dice(Thresholds(0.5), {}), 0)
+    judgment = {"categories": None, "category_scores": None, "flagged": None, "status": "error"}
+    judgment["native"] = '{"score":0.99}'
+    table = pa.Table.from_pylist([before.to_pylist()[2] | {"moderation": [judgment]}], schema=THRESHOLD.reads)
+    flagged, categories = Rule(0.5).decide(flat(table["moderation"]))
+    assert not flagged.any() and not categories.any()
 
 
 @pytest.fixture
