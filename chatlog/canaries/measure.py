@@ -10,7 +10,6 @@ from typing import Any, Final
 import pyarrow as pa
 
 from chatlog.canaries.hosts import plain, sample
-from chatlog.canaries.interval import wilson
 from chatlog.canaries.planting import Canary, plant
 from chatlog.canaries.values import MAKERS, NOT_PLANTED, PERSON, speakers
 from chatlog.demo.dice import Dice
@@ -18,6 +17,7 @@ from chatlog.engine.measured import keep_canaries, redact_print
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.shard import Opened, told_without_text
 from chatlog.errors import ConfigError
+from chatlog.interval import wilson
 from chatlog.pii import acted_on, redact_step
 from chatlog.pipeline import plan
 from chatlog.stage import Stage

@@ -15,6 +15,7 @@ from chatlog.stages.names import NAMES
 from chatlog.stages.overlap import OVERLAP
 from chatlog.stages.redact import REDACT
 from chatlog.stages.semantic import SEMANTIC
+from chatlog.stages.threshold import THRESHOLD
 from chatlog.stages.topics import TOPICS
 
 STAGES: Final[tuple[AnyStage, ...]] = (
@@ -29,4 +30,5 @@ STAGES: Final[tuple[AnyStage, ...]] = (
     SEMANTIC,
     TOPICS,
     MODERATE,
+    THRESHOLD,
 )

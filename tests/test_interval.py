@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatlog.canaries.interval import wilson
+from chatlog.interval import wilson
 
 
 # The four cases of R. G. Newcombe, Statistics in Medicine 17 (1998), table I, method 3.

@@ -1,0 +1,1 @@
+"""What `chatlog moderation` tells and makes: rates, agreement, samples to label, calibration, jailbreaks."""
