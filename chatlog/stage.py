@@ -84,6 +84,8 @@ class Stage:
         check: called at plan time with the config; raises ConfigError or MissingExtra, loads nothing.
         checkpoint_rows: a shard is kept in pieces of so many rows while it is in work, so that
             an interruption costs one piece; None where a shard takes seconds.
+        retry: a column that it writes, and the value there that says of a row: this failed, and may succeed
+            another time. Such rows are counted, and `--retry-errors` gives them to the stage once more.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Stage:
     gpus: float = 0
     check: Callable[[Any], None] = ready
     checkpoint_rows: int | None = None
+    retry: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,11 @@ def test_a_stage_declares_nullable_columns_and_no_key(stage: AnyStage) -> None:
     assert stage.version >= 1 and stage.name.isidentifier()
 
 
+@rows_only
+def test_what_means_failed_stands_in_a_column_of_text_that_it_writes(stage: Stage) -> None:
+    assert stage.retry is None or stage.writes.field(stage.retry[0]).type == pa.string()
+
+
 @names
 def test_its_settings_have_defaults_survive_json_and_refuse_unknown_keys(stage: AnyStage) -> None:
     config = stage.config()

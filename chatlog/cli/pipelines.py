@@ -47,6 +47,9 @@ def run(
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="STAGE", help="Stop after this stage.")] = None,
     set_: Settings = None,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Repeat the conversations that a stage left as errors, and no other.")
+    ] = False,
     strict: Annotated[bool, typer.Option(help="Exit with 3 when there are rejects.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -62,15 +65,24 @@ def run(
         raise ConfigError(f"unexpected argument {more[0]!r}: name logs with --input")
     loaded = load(pipeline, set_ or (), [*(input or ()), *(more or ())])
     with progress() as listener:
-        summary = run_pipeline(loaded, out, workers=workers, until=until, listener=listener)
+        summary = run_pipeline(loaded, out, workers=workers, until=until, retry_errors=retry_errors, listener=listener)
     counts = summary.counts
     if as_json:
-        done = {"shards": summary.shards, **counts, "made": summary.made, "seconds": summary.seconds}
+        done = {
+            "shards": summary.shards,
+            **counts,
+            "made": summary.made,
+            "seconds": summary.seconds,
+            "failed": summary.failed,
+        }
         print_json({"run": str(out), **done, **files_as_json(out)})
     else:
         print_files(out)
         told = f"{counts['records']:,} records = {counts['rows']:,} rows + {counts['rejects']:,} rejects"
         typer.echo(f"{told}, in {summary.shards} shards: {out}")
+        for stage, failed in summary.failed.items():
+            if failed:
+                typer.echo(f"{stage}: {failed:,} rows are errors; the same command with --retry-errors repeats them")
     if strict and counts["rejects"]:
         raise typer.Exit(3)
 
@@ -142,6 +154,7 @@ def status(run: RunFolder, as_json: AsJson = False) -> None:
                 "stale": stage.stale,
                 "left": stage.left,
                 "rows": stage.rows,
+                "failed": stage.failed,
                 "seconds": stage.seconds,
                 "rows/s": round(stage.rows_per_second) if stage.rows_per_second else None,
                 "size": size(stage.bytes),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from chatlog.engine.events import Listener, ShardDone, StepDone, StepStarted, silent
-from chatlog.engine.identity import of_step
+from chatlog.engine.identity import digest, of_step
 from chatlog.engine.intake import IngestShard, plan_ingest, stored_shards
 from chatlog.engine.local import Work, run_units
 from chatlog.engine.shard import Unit
@@ -18,7 +18,7 @@ from chatlog.engine.store import Run, lock, open_run
 from chatlog.engine.whole import run_global
 from chatlog.errors import ConfigError
 from chatlog.pipeline import INGEST, Pipeline, Plan, PlannedStep, parse, plan
-from chatlog.stage import GlobalStage
+from chatlog.stage import GlobalStage, Stage
 
 _BYTES_A_WORKER: Final = 8 << 20
 _ROWS_A_WORKER: Final = 1_000
@@ -38,6 +38,7 @@ class RunSummary:
         made: units that were made now, by stage; 0 where all was done before.
         seconds: wall time by stage.
         counts: records, rows and rejects of ingest.
+        failed: rows that failed, by stage, where a stage tells of such rows (`Stage.retry`).
     """
 
     root: Path
@@ -45,6 +46,7 @@ class RunSummary:
     made: Mapping[str, int]
     seconds: Mapping[str, float]
     counts: Mapping[str, int]
+    failed: Mapping[str, int]
 
 
 def run(
@@ -53,6 +55,7 @@ def run(
     *,
     workers: int | None = None,
     until: str | None = None,
+    retry_errors: bool = False,
     listener: Listener = silent,
 ) -> RunSummary:
     """Runs or resumes a pipeline in the folder `out`, up to the stage `until` or to its end.
@@ -62,6 +65,7 @@ def run(
         out: the run folder; made when it is not there.
         workers: processes; by default one a core, fewer for little work. The bytes do not depend on it.
         until: the last stage to run.
+        retry_errors: whether the rows that failed (moderation errors) are given to their stage once more.
         listener: told of progress.
 
     Raises:
@@ -78,7 +82,7 @@ def run(
         _check_folder(folder, pipeline)
         with lock(folder):
             keep_pipeline(folder, pipeline)
-            return _run(folder, pipeline, planned, workers, listener)
+            return _run(folder, pipeline, planned, workers, retry_errors, listener)
     finally:
         os.umask(before)
 
@@ -108,7 +112,9 @@ def _check_folder(folder: Run, pipeline: Pipeline) -> None:
         raise ConfigError(f"{folder.root} exists and is not a run folder; give a folder that is empty or new")
 
 
-def _run(folder: Run, pipeline: Pipeline, planned: Plan, asked: int | None, listener: Listener) -> RunSummary:
+def _run(
+    folder: Run, pipeline: Pipeline, planned: Plan, asked: int | None, retry_errors: bool, listener: Listener
+) -> RunSummary:
     made: dict[str, int] = {}
     seconds: dict[str, float] = {}
     shards = plan_ingest(folder, pipeline)
@@ -119,8 +125,10 @@ def _run(folder: Run, pipeline: Pipeline, planned: Plan, asked: int | None, list
         name = step.name if step else INGEST
         begun = time.monotonic()
         if step is not None:
-            prints[name] = fingerprints(step, prints, len(shards))
+            prints[name] = fingerprints(folder, step, prints, len(shards))
         stale = [shard for shard, print_ in enumerate(prints[name]) if not folder.is_done(name, shard, print_)]
+        if retry_errors and step is not None:
+            stale += sorted(failures(folder, step, prints[name]))
         listener(StepStarted(name, len(shards), len(shards) - len(stale)))
         if step is None:
             size = sum(shards[shard].chunk.end - shards[shard].chunk.start for shard in stale)
@@ -136,7 +144,12 @@ def _run(folder: Run, pipeline: Pipeline, planned: Plan, asked: int | None, list
         seconds[name] = round(time.monotonic() - begun, 3)
         if step is None:
             _clear_spool(folder)
-    return RunSummary(folder.root, len(shards), made, seconds, ingest_counts(folder, len(shards)))
+    failed = {
+        step.name: sum(failures(folder, step, prints[step.name]).values())
+        for step in planned.steps
+        if isinstance(step.step.stage, Stage) and step.step.stage.retry
+    }
+    return RunSummary(folder.root, len(shards), made, seconds, ingest_counts(folder, len(shards)), failed)
 
 
 def run_stage(
@@ -157,7 +170,7 @@ def run_stage(
             shards = stored_shards(folder, pipeline)
             prints: Prints = {INGEST: [shard.fingerprint for shard in shards]}
             for step in planned.steps:
-                prints[step.name] = fingerprints(step, prints, len(shards))
+                prints[step.name] = fingerprints(folder, step, prints, len(shards))
             step = planned.steps[-1]
             for source in sorted(set(step.inputs.values())):
                 left = [at for at, print_ in enumerate(prints[source]) if not folder.is_done(source, at, print_)]
@@ -186,7 +199,12 @@ def _run_rows(
 ) -> Iterator[dict[str, Any]]:
     size = sum((folder.read_sidecar(INGEST, shard) or {}).get("rows", 0) for shard in stale)
     workers = asked or _worth(size, _ROWS_A_WORKER)
-    return run_units([(_unit(folder, step, shard, prints[shard]), {}) for shard in stale], workers)
+    # What is to be made although it is done is asked for because of the rows that failed.
+    units = [
+        replace(unit, repeat=folder.is_done(step.name, unit.shard, unit.fingerprint))
+        for unit in (_unit(folder, step, shard, prints[shard]) for shard in stale)
+    ]
+    return run_units([(unit, {}) for unit in units], workers)
 
 
 def _tell(name: str, sidecars: Iterator[dict[str, Any]], stale: int, begun: float, listener: Listener) -> None:
@@ -203,15 +221,44 @@ def _worth(size: int, share: int) -> int:
     return min(os.cpu_count() or 1, 1 + size // share)
 
 
-def fingerprints(step: PlannedStep, prints: Prints, shards: int) -> list[str]:
-    """The fingerprint of a step on each shard, from those of the stages before it."""
+def fingerprints(folder: Run, step: PlannedStep, prints: Prints, shards: int) -> list[str]:
+    """The fingerprint of a step on each shard, from those of the stages before it and what failed there."""
+    read = {writer: _as_read(folder, writer, prints[writer]) for writer in set(step.inputs.values())}
     if isinstance(step.step.stage, GlobalStage):
-        whole = of_step(step, {column: prints[writer] for column, writer in step.inputs.items()})
+        whole = of_step(step, {column: read[writer] for column, writer in step.inputs.items()})
         return [whole] * shards
     return [
-        of_step(step, {column: prints[writer][shard] for column, writer in step.inputs.items()})
+        of_step(step, {column: read[writer][shard] for column, writer in step.inputs.items()})
         for shard in range(shards)
     ]
+
+
+def _as_read(folder: Run, writer: str, prints: list[str]) -> list[str]:
+    """The fingerprints of a stage's shards as those that read them see them.
+
+    A shard with rows that failed is another one once they were repeated, though it was made by the same
+    settings from the same inputs; when none has failed, or none any more, it is told by its fingerprint alone.
+    """
+    from chatlog.stages import STAGES
+
+    if not any(stage.name == writer and isinstance(stage, Stage) and stage.retry for stage in STAGES):
+        return prints
+    read = []
+    for shard, print_ in enumerate(prints):
+        sidecar = folder.read_sidecar(writer, shard) or {}
+        other = sidecar.get("fingerprint") == print_ and sidecar.get("failed")
+        read.append(digest([print_, sidecar.get("sha256")]) if other else print_)
+    return read
+
+
+def failures(folder: Run, step: PlannedStep, prints: list[str]) -> dict[int, int]:
+    """The shards of a step that are done but for rows that failed, and how many rows that are."""
+    found = {}
+    for shard, print_ in enumerate(prints):
+        count = (folder.read_sidecar(step.name, shard) or {}).get("failed", 0)
+        if count and folder.is_done(step.name, shard, print_):
+            found[shard] = count
+    return found
 
 
 def ingest_counts(folder: Run, shards: int) -> dict[str, int]:

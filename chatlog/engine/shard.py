@@ -36,6 +36,8 @@ class Unit:
     inputs: Mapping[str, str]
     where: str | None
     fingerprint: str
+    repeat: bool = False
+    """Whether only the rows that failed are made again, and the others kept."""
 
 
 def run_unit(unit: Unit, stage: Stage, function: BatchFn) -> dict[str, Any]:
@@ -47,15 +49,19 @@ def run_unit(unit: Unit, stage: Stage, function: BatchFn) -> dict[str, Any]:
     """
     begun = time.monotonic()
     run = Run(Path(unit.root))
-    run.forget(stage.name, unit.shard)
+    # What is there counts as done until what failed in it is made: an interruption must not cost the rest.
+    before = kept_part(run, unit, stage) if unit.repeat else None
+    if before is None:
+        run.forget(stage.name, unit.shard)
     table = read_columns(run, unit.shard, unit.inputs)
-    picked = picked_rows(table, unit.where)
+    picked = picked_rows(table, unit.where) if before is None else failed_rows(before.table, stage)
     given = table if picked is None else table.take(picked)
     given = given.select([*stage.reads.names, *(name for name in stage.optional.names if name in unit.inputs)])
-    pieces = _Pieces(run.root / stage.name / f"part-{unit.shard:05d}.work", unit.fingerprint)
+    made_from = unit.fingerprint if before is None else f"{unit.fingerprint} {before.sha256}"
+    pieces = _Pieces(run.root / stage.name / f"part-{unit.shard:05d}.work", made_from)
     size = stage.checkpoint_rows or SLICE_ROWS
     done: list[pa.Table] = []
-    before = function.counts() if isinstance(function, Counting) else {}
+    counted = function.counts() if isinstance(function, Counting) else {}
     for number, start in enumerate(range(0, given.num_rows, size)):
         batch = given.slice(start, size)
         result = pieces.load(number) if stage.checkpoint_rows else None
@@ -68,19 +74,21 @@ def run_unit(unit: Unit, stage: Stage, function: BatchFn) -> dict[str, Any]:
                 pieces.save(number, result)
         done.append(result)
     made = pa.concat_tables(done) if done else stage.writes.empty_table()
-    after = function.counts() if isinstance(function, Counting) else {}
-    counts = {name: total - before.get(name, 0) for name, total in after.items()}
-    return finish(
-        run,
-        stage.name,
-        stage.version,
-        unit,
-        table[KEY.name],
-        scatter(made, picked, table.num_rows),
-        begun,
-        pieces.clear,
-        {"counts": counts} if counts else None,
-    )
+    if before is None:
+        made = scatter(made, picked, table.num_rows)
+    else:
+        if not before.key.equals(table[KEY.name]):
+            raise ContractError(f"shard {unit.shard} of {stage.name} does not hold the rows that it was made from")
+        made = replaced(before.table, made, picked)
+        run.forget(stage.name, unit.shard)
+    counts: dict[str, Any] = {}
+    if stage.retry:
+        # In one chunk, so that the bytes do not tell in how many goes the rows were made.
+        made = made.combine_chunks()
+        counts["failed"] = len(failed_rows(made, stage))
+    if isinstance(function, Counting):
+        counts["counts"] = {name: total - counted.get(name, 0) for name, total in function.counts().items()}
+    return finish(run, stage.name, stage.version, unit, table[KEY.name], made, begun, clear=pieces.clear, counts=counts)
 
 
 def finish(
@@ -122,6 +130,39 @@ def write_part(
 def seal(run: Run, sidecar: Mapping[str, Any]) -> None:
     """Writes the sidecar: from here on the unit is done."""
     write_bytes(run.sidecar(sidecar["stage"], sidecar["shard"]), dump_json(sidecar))
+
+
+@dataclass(frozen=True)
+class KeptPart:
+    """What a stage made of a shard before."""
+
+    key: pa.ChunkedArray
+    table: pa.Table
+    sha256: str
+
+
+def kept_part(run: Run, unit: Unit, stage: Stage) -> KeptPart | None:
+    """The part of a unit that is done; None when it is not done."""
+    if not run.is_done(stage.name, unit.shard, unit.fingerprint):
+        return None
+    table = read_columns(run, unit.shard, dict.fromkeys(stage.writes.names, stage.name))
+    sidecar = run.read_sidecar(stage.name, unit.shard) or {}
+    return KeptPart(table[KEY.name], table.select(stage.writes.names).cast(stage.writes), str(sidecar.get("sha256")))
+
+
+def failed_rows(table: pa.Table, stage: Stage) -> pa.Array:
+    """Positions of the rows of which the stage said that they failed."""
+    assert stage.retry is not None
+    column, value = stage.retry
+    mask = pc.fill_null(pc.equal(table[column], value), False)
+    return pa.array(np.flatnonzero(mask.combine_chunks().to_numpy(zero_copy_only=False)), pa.int64())
+
+
+def replaced(before: pa.Table, made: pa.Table, picked: pa.Array) -> pa.Table:
+    """`before` with the rows of `made` at the positions `picked`."""
+    index = np.arange(before.num_rows, dtype=np.int64)
+    index[picked.to_numpy()] = before.num_rows + np.arange(len(picked))
+    return pa.concat_tables([before, made]).combine_chunks().take(pa.array(index))
 
 
 def picked_rows(table: pa.Table, where: str | None) -> pa.Array | None:

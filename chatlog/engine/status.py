@@ -24,6 +24,7 @@ class StageStatus:
         rows: rows of the shards that are done.
         seconds: work that they took, summed over workers.
         bytes: size of their part files.
+        failed: rows of them that failed, such as conversations whose moderation ended in an error.
     """
 
     stage: str
@@ -33,6 +34,7 @@ class StageStatus:
     rows: int
     seconds: float
     bytes: int
+    failed: int = 0
 
     @property
     def left(self) -> int:
@@ -60,12 +62,12 @@ def stage_status(run: Run, pipeline: Pipeline, steps: Sequence[PlannedStep]) -> 
     shards = stored_shards(run, pipeline)
     prints: Prints = {INGEST: [shard.fingerprint for shard in shards]}
     for step in steps:
-        prints[step.name] = fingerprints(step, prints, len(shards))
+        prints[step.name] = fingerprints(run, step, prints, len(shards))
     return [_stage(run, name, each) for name, each in prints.items()]
 
 
 def _stage(run: Run, name: str, prints: list[str]) -> StageStatus:
-    done = stale = rows = size = 0
+    done = stale = rows = size = failed = 0
     seconds = 0.0
     for shard, fingerprint in enumerate(prints):
         sidecar = run.read_sidecar(name, shard)
@@ -78,4 +80,5 @@ def _stage(run: Run, name: str, prints: list[str]) -> StageStatus:
         rows += sidecar["rows"]
         size += sidecar["bytes"]
         seconds += sidecar["seconds"]
-    return StageStatus(name, len(prints), done, stale, rows, round(seconds, 3), size)
+        failed += sidecar.get("failed", 0)
+    return StageStatus(name, len(prints), done, stale, rows, round(seconds, 3), size, failed)

@@ -9,7 +9,7 @@ from chatlog.errors import ConfigError
 from chatlog.models.judgments import Rule
 from chatlog.pipeline import Pipeline
 from chatlog.settings import valid
-from chatlog.stages.moderate import ModerateConfig
+from chatlog.models.engines.config import ModerateConfig
 from chatlog.stages.threshold import ThresholdConfig
 
 

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 from chatlog.errors import ConfigError
 from chatlog.models.calibration import Calibration, load_calibration
 from chatlog.models.judgments import Rule, any_of, flat, redecided
-from chatlog.models.moderator.heads import SHIPPED, load
+from chatlog.models.moderator.mixture import SHIPPED, load
 from chatlog.models.weights import check_name, locate
 from chatlog.schema import CATEGORIES, MODERATION
 from chatlog.stage import BatchFn, Config, Stage
@@ -70,8 +70,7 @@ class ThresholdConfig(Config):
         """
         learnt: dict[str, float] = {}
         if self.moderator:
-            heads = load(locate(self.moderator))
-            learnt = dict(zip(heads.names, heads.thresholds.tolist(), strict=True))
+            learnt = load(locate(self.moderator)).learnt
         return Rule(self.threshold, self.thresholds, self.moderator, learnt, self.curve())
 
     def curve(self) -> Calibration | None:

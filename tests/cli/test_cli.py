@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, conversation, write_jsonl
+from tests.models.loopback import loopback
 
 RECIPE = """
 [[source]]
@@ -53,6 +54,25 @@ def test_run_plan_and_status_as_json(folder: Path) -> None:
     assert [(stage["stage"], stage["left"]) for stage in stages] == [("ingest", 0), ("fingerprint", 0), ("dedup", 0)]
     rows = told("sql", "SELECT count(*) AS n FROM conversations WHERE kept", "--run", "run", cwd=folder)["rows"]
     assert rows == [{"n": 8}]
+
+
+def test_errors_are_told_and_repeated_when_asked_for(folder: Path) -> None:
+    with loopback() as server:
+        stage = f'[[stage]]\nuse = "moderate"\nengine = "http"\napi = "moderations"\nurls = ["{server.url}"]\n'
+        (folder / "mine.toml").write_text(RECIPE + stage + "retries = 0\ninputs_per_call = 1\n")
+        words = ("run", "mine.toml", "--out", "run", "--workers", "1")
+        server.always = (403, {}, {})
+        first = chatlog(*words, cwd=folder)
+        assert "moderate: 10 rows are errors; the same command with --retry-errors repeats them" in first.stdout
+        assert [line.split()[:6] for line in chatlog("status", "run", cwd=folder).stdout.splitlines()][-1] == (
+            ["moderate", "1/1", "0", "0", "10", "10"]
+        )
+        server.always = None
+        assert told(*words, cwd=folder)["failed"] == {"moderate": 10}
+        mended = told(*words, "--retry-errors", cwd=folder)
+        assert mended["failed"] == {"moderate": 0} and mended["made"]["moderate"] == 1
+        stages = told("status", "run", cwd=folder)["stages"]
+        assert [stage["failed"] for stage in stages] == [0, 0, 0, 0]
 
 
 def test_strict_tells_of_rejects_by_its_exit_code(folder: Path) -> None:

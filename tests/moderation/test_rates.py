@@ -11,6 +11,7 @@ from chatlog import run
 from chatlog.errors import ConfigError
 from chatlog.interval import wilson
 from chatlog.models.judgments import Rule
+from chatlog.models.moderator.mixture import SHIPPED
 from chatlog.moderation.rates import ModerationAccount, account
 from chatlog.moderation.reading import judged_run
 from chatlog.moderation.rules import changed_rule, parsed, settings_of
@@ -143,7 +144,7 @@ def test_what_is_not_named_stays_as_the_run_has_it(tmp_path: Path) -> None:
     assert changed_rule(pipeline) is None
     rule = changed_rule(pipeline, thresholds={"sexual": 0.3})
     assert rule is not None and (rule.threshold, rule.thresholds) == (0.6, {"hate": 0.2, "sexual": 0.3})
-    assert rule.moderator == "moderator-v1" and rule.learnt
+    assert rule.moderator == SHIPPED and rule.learnt
     last = settings_of(recipe([logs], [moderate, {"use": "threshold", "threshold": 0.9}]))
     assert (last.threshold, last.thresholds) == (0.9, {})
 

@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from chatlog.errors import ConfigError, MissingExtra
 from chatlog.models.guards import Judgment, Message, Thresholds, Verdict, failed
 from chatlog.schema import CATEGORIES, MESSAGES
-from chatlog.stages.moderate import MODERATE, ModerateConfig, check, moderate
+from chatlog.models.engines.config import ModerateConfig
+from chatlog.models.engines.opening import check
+from chatlog.stages.moderate import MODERATE, moderate
 
 
 class Recorder:
@@ -112,6 +114,7 @@ def test_the_window_holds_the_messages_before_and_never_those_after() -> None:
         ({"engine": "vllm"}, ConfigError, "model"),
         ({"engine": "vllm", "model": "/no/such/folder"}, ConfigError, "neither"),
         ({"engine": "http", "urls": ("http://localhost:1/v1",), "guard": "classifier"}, ConfigError, "labels"),
+        ({"engine": "http", "urls": ("http://a", "http://b"), "weights": (1,), "model": "m"}, ConfigError, "weights"),
         ({"model": "/no/such/file"}, ConfigError, "neither"),
     ],
 )
@@ -130,12 +133,24 @@ def test_a_config_that_cannot_work_is_told_before_any_work(
         {"threshold": -0.1},
         {"engine": "gpu"},
         {"api_key_variable": "sk-not-a-name"},
+        {"api_key_variables": ("sk-not-a-name",)},
+        {"weights": (0,)},
         {"colour": "red"},
     ],
 )
 def test_settings_out_of_bounds_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ModerateConfig(**settings)
+
+
+def test_how_servers_are_called_does_not_make_results_stale_and_which_model_does() -> None:
+    config = ModerateConfig(engine="http", urls=("http://a",), model="m")
+    moved = ModerateConfig(engine="http", urls=("http://b", "http://c"), weights=(2, 1), model="m", timeout_s=5)
+    assert config.identity() == moved.identity() and "urls" not in config.identity()
+    for other in ({"model": "n"}, {"guard": "llama-guard-3"}, {"window": 2}, {"max_characters": 500}):
+        assert ModerateConfig(engine="http", urls=("http://a",), **({"model": "m"} | other)).identity() != (
+            config.identity()
+        )
 
 
 def test_vllm_is_an_extra_and_the_message_says_so(tmp_path: Any) -> None:

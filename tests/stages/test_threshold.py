@@ -18,7 +18,7 @@ from chatlog.errors import ConfigError
 from chatlog.models.calibration import Calibration
 from chatlog.models.guards import Judgment, Message, Thresholds, Verdict, failed
 from chatlog.models.judgments import Rule, flat
-from chatlog.models.moderator.heads import SHIPPED, load
+from chatlog.models.moderator.mixture import SHIPPED, load
 from chatlog.query import connect, rows_of
 from chatlog.schema import CATEGORIES, MESSAGES
 from chatlog.stages.moderate import moderate
@@ -173,10 +173,10 @@ def test_a_run_changes_its_thresholds_without_its_model(tmp_path: Path, calibrat
 
 
 def test_default_settings_are_those_of_training() -> None:
-    heads = load()
+    learnt = load().learnt
     rule = ThresholdConfig().rule()
-    assert rule.moderator == SHIPPED and rule.learnt["flagged"] == pytest.approx(float(heads.thresholds[0]))
-    assert set(rule.learnt) == set(heads.names)
+    assert rule.moderator == SHIPPED and rule.learnt["flagged"] == pytest.approx(learnt["flagged"])
+    assert set(rule.learnt) == set(learnt)
 
 
 @pytest.mark.parametrize(

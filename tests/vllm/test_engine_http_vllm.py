@@ -17,7 +17,8 @@ import pyarrow as pa
 import pytest
 
 from chatlog.schema import MESSAGES
-from chatlog.stages.moderate import MODERATE, ModerateConfig
+from chatlog.models.engines.config import ModerateConfig
+from chatlog.stages.moderate import MODERATE
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 pytest.importorskip("vllm", reason="vLLM is not installed here: make test-vllm")

@@ -10,7 +10,7 @@ import numpy as np
 
 from chatlog.models.guards import Judgment, Message, Thresholds, Verdict
 from chatlog.models.moderator.features import MINORS, Encoder, see, windows
-from chatlog.models.moderator.mixture import SHIPPED, Floats, Mixture, load
+from chatlog.models.moderator.mixture import FLAGGED, SHIPPED, Floats, Mixture, load
 from chatlog.models.weights import locate
 
 BATCH: Final = 1024
@@ -96,11 +96,9 @@ def open_cpu(
         MissingExtra: onnxruntime is not installed.
     """
     mixture = load(locate(model or SHIPPED))
-    own = dict(zip(mixture.names, mixture.thresholds.tolist(), strict=True))
-    learnt = {name: own[name] for name in mixture.categories}
-    if "sexual" in learnt:
-        learnt.setdefault("sexual/minors", learnt["sexual"])
-    chosen = Thresholds(own[mixture.names[0]] if threshold is None else threshold, thresholds or {}, learnt)
+    learnt = mixture.learnt
+    flagged = learnt.pop(FLAGGED)
+    chosen = Thresholds(flagged if threshold is None else threshold, thresholds or {}, learnt)
     if encoder is None:
         from chatlog.models.embedders_use import open_use
 

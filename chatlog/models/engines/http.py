@@ -1,176 +1,65 @@
-"""The `http` engine: any OpenAI-compatible server, or OpenAI's own moderation endpoint."""
+"""The `http` engine: any OpenAI-compatible servers, or OpenAI's own moderation endpoint."""
 
 from __future__ import annotations
 
-import os
-import random
+import asyncio
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, TypeVar
 
-from chatlog.errors import ConfigError
-from chatlog.models.engines.shown import shown
-from chatlog.models.guards import (
-    Answer,
-    Guard,
-    Judgment,
-    Message,
-    Question,
-    Thresholds,
-    UnreadableAnswer,
-    Verdict,
-    failed,
-)
-from chatlog.schema import CATEGORIES
+from chatlog.models.engines.http_attempts import Caller
+from chatlog.models.engines.http_endpoints import Endpoints
+from chatlog.models.engines.http_generate import GuardCalls, affinities
+from chatlog.models.engines.http_moderations import ModerationCalls
+from chatlog.models.engines.http_settings import HttpSettings, servers
+from chatlog.models.guards import Guard, Judgment, Message, Thresholds, failed
 
-if TYPE_CHECKING:
-    import httpx
-
-_FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 30.0
-_LOGPROBS: Final = 20
-"""Alternatives asked for at each token: the most that OpenAI's API gives."""
-
-_RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-
-
-@dataclass(frozen=True)
-class HttpSettings:
-    """How servers are called; as the settings of the same names in ModerateConfig."""
-
-    urls: tuple[str, ...]
-    model: str
-    api_key_variable: str
-    concurrency: int
-    timeout_s: float
-    deadline_s: float
-    retries: int
-
-
-class _Retry(Exception):
-    """A call failed in a way that another attempt may mend."""
-
-    def __init__(self, code: str, after: float | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.after = after
-
-
-class _Final(Exception):
-    """A call failed for good."""
-
-
-def check_http(urls: Sequence[str]) -> None:
-    """Nothing, when there is a server to call.
-
-    Raises:
-        ConfigError: no URL, or one that is not http(s).
-    """
-    if not urls:
-        raise ConfigError("moderate: engine 'http' needs `urls`, such as ['http://localhost:8000/v1']")
-    for url in urls:
-        if not url.startswith(("http://", "https://")) or "@" in url.split("/")[2]:
-            raise ConfigError(f"moderate: {url.split('@')[-1]!r} should be an http(s) URL without a user or key in it")
+T = TypeVar("T")
 
 
 class HttpEngine:
-    """Judges messages through a server, many calls at once; every message comes back, judged or as an error."""
+    """Judges messages through servers, many calls at once; every message comes back, judged or as an error."""
 
-    def __init__(
-        self,
-        settings: HttpSettings,
-        guard: Guard | None,
-        thresholds: Thresholds,
-        max_characters: int,
-        client: httpx.Client,
-        pool: ThreadPoolExecutor,
-    ) -> None:
-        self._settings = settings
-        self._guard = guard
-        self._thresholds = thresholds
-        self._limit = max_characters
-        self._client = client
-        self._pool = pool
+    def __init__(self, caller: Caller, calls: GuardCalls | ModerationCalls, loop: asyncio.AbstractEventLoop) -> None:
+        self._caller = caller
+        self._calls = calls
+        self._loop = loop
+        self._slots = asyncio.Semaphore(caller.endpoints.slots)
 
     def judge(self, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
         """One judgment a conversation, in order."""
-        return list(self._pool.map(self._judge, range(len(conversations)), conversations))
+        return _wait_for(self._loop, self._judge(conversations))
 
-    def _judge(self, number: int, conversation: Sequence[Message]) -> Judgment:
-        messages, native = shown(conversation, self._limit)
-        try:
-            return self._thresholds.decide(self._attempts(number, messages, native))
-        except (_Retry, _Final) as error:
-            return failed(str(error))
+    async def _judge(self, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
+        # A place in the list is one task's, and a task returns once: whatever is repeated, it counts once.
+        if isinstance(self._calls, ModerationCalls):
+            size = self._caller.settings.inputs_per_call
+            groups = [conversations[start : start + size] for start in range(0, len(conversations), size)]
+            jobs = [self._moderated(self._calls, group) for group in groups]
+        else:
+            marks = affinities(conversations)
+            jobs = [self._asked(self._calls, each, mark) for each, mark in zip(conversations, marks, strict=True)]
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(job) for job in jobs]
+        return [judgment for task in running for judgment in task.result()]
 
-    def _attempts(self, number: int, messages: Sequence[Message], native: Mapping[str, object]) -> Verdict:
-        ends = time.monotonic() + self._settings.deadline_s
-        attempt = 0
-        while True:
-            # A message begins at its own server and goes on to the next one after a failure.
-            url = self._settings.urls[(number + attempt) % len(self._settings.urls)].rstrip("/")
-            try:
-                return self._once(url, messages, native, ends)
-            except _Retry as error:
-                attempt += 1
-                # Jitter keeps many waiting calls from coming back at one moment.
-                wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)
-                wait = wait if error.after is None else max(error.after, 0.0)
-                if attempt > self._settings.retries or time.monotonic() + wait >= ends:
-                    raise
-                time.sleep(wait)
+    async def _asked(self, calls: GuardCalls, conversation: Sequence[Message], affinity: bytes) -> list[Judgment]:
+        async with self._slots:
+            if not await self._caller.endpoints.ready():
+                return [failed(self._caller.endpoints.code)]
+            return [await calls.judge(conversation, affinity, self._ends())]
 
-    def _once(self, url: str, messages: Sequence[Message], native: Mapping[str, object], ends: float) -> Verdict:
-        if self._guard is None:
-            body = self._call(f"{url}/moderations", self._moderations_body(messages[-1]), ends)
-            return _read_moderation(body, native)
-        try:
-            answers = [self._answer(url, question, ends) for question in self._guard.ask(messages)]
-            answers += [self._answer(url, question, ends) for question in self._guard.more(messages, answers)]
-            verdict = self._guard.read(messages, answers)
-        except UnreadableAnswer:
-            raise _Final("unreadable answer") from None
-        return replace(verdict, native={**verdict.native, **native})
+    async def _moderated(self, calls: ModerationCalls, group: Sequence[Sequence[Message]]) -> list[Judgment]:
+        async with self._slots:
+            if not await self._caller.endpoints.ready():
+                return [failed(self._caller.endpoints.code) for _ in group]
+            return await calls.judge([conversation[-1] for conversation in group], self._ends())
 
-    def _answer(self, url: str, question: Question, ends: float) -> Answer:
-        base: dict[str, Any] = {
-            "model": self._settings.model,
-            "max_tokens": question.max_tokens,
-            "temperature": 0,
-        }
-        if question.choices:
-            base["structured_outputs"] = {"choice": list(question.choices)}
-        if isinstance(question.prompt, str):
-            request = base | {"prompt": question.prompt, "logprobs": _LOGPROBS, "add_special_tokens": False}
-            return _read_completion(self._call(f"{url}/completions", request, ends))
-        request = base | {"messages": question.prompt, "logprobs": True, "top_logprobs": _LOGPROBS}
-        return _read_chat(self._call(f"{url}/chat/completions", request, ends))
-
-    def _moderations_body(self, message: Message) -> dict[str, Any]:
-        body: dict[str, Any] = {"input": message.content}
-        return body | {"model": self._settings.model} if self._settings.model else body
-
-    def _call(self, url: str, body: Mapping[str, Any], ends: float) -> Any:
-        import httpx
-
-        left = max(0.05, ends - time.monotonic())
-        try:
-            response = self._client.post(url, json=body, timeout=min(self._settings.timeout_s, left))
-        except httpx.TimeoutException:
-            raise _Retry("timeout") from None
-        except httpx.HTTPError as error:
-            raise _Retry(f"connection: {type(error).__name__}") from None
-        if response.status_code in _RETRIED:
-            raise _Retry(f"status {response.status_code}", _retry_after(response.headers.get("retry-after")))
-        if response.status_code != 200:
-            raise _Final(f"status {response.status_code}")
-        try:
-            return response.json()
-        except ValueError:
-            raise _Retry("answer is not JSON") from None
+    def _ends(self) -> float:
+        # A message's time begins when it is its turn, and not while it waits for a server to come back.
+        return time.monotonic() + self._caller.settings.deadline_s
 
 
 @contextmanager
@@ -184,55 +73,53 @@ def open_http(
         guard: how the model is asked; None for OpenAI's moderation endpoint.
         thresholds: from which scores flag.
         max_characters: of a message, and of its context, that are sent.
+
+    Raises:
+        ConfigError: a key that the settings name is not there.
     """
-    import httpx
+    endpoints = Endpoints(
+        servers(settings),
+        concurrency=settings.concurrency,
+        per_server=settings.server_concurrency,
+        longest_rest=settings.rest_s,
+        give_up_s=settings.give_up_s,
+    )
+    from chatlog.models.engines.http_wire import open_client
 
-    key = os.environ.get(settings.api_key_variable)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    limits = httpx.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency)
-    with (
-        httpx.Client(headers=headers, limits=limits, trust_env=False) as client,
-        ThreadPoolExecutor(settings.concurrency) as pool,
-    ):
-        yield HttpEngine(settings, guard, thresholds, max_characters, client, pool)
+    client = open_client(sum(endpoint.room for endpoint in endpoints.all))
+    caller = Caller(settings, endpoints, client)
+    calls: GuardCalls | ModerationCalls
+    if guard is None:
+        calls = ModerationCalls(caller, thresholds, max_characters)
+    else:
+        calls = GuardCalls(caller, guard, thresholds, max_characters)
+    with _event_loop() as loop:
+        try:
+            yield HttpEngine(caller, calls, loop)
+        finally:
+            _wait_for(loop, client.aclose())
 
 
-def _retry_after(value: str | None) -> float | None:
+@contextmanager
+def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop in a thread of its own, without work under way at the end."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="chatlog-http", daemon=True)
+    thread.start()
     try:
-        return min(float(value), 3600.0) if value else None
-    except ValueError:
-        return None
+        yield loop
+    finally:
+        _wait_for(loop, loop.shutdown_asyncgens())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
-def _read_completion(body: Any) -> Answer:
+def _wait_for(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    """The result of work in the loop's thread; when the wait is broken off, so is the work."""
+    done = asyncio.run_coroutine_threadsafe(work, loop)
     try:
-        choice = body["choices"][0]
-        found = (choice.get("logprobs") or {}).get("top_logprobs") or ()
-        return Answer(str(choice["text"]), [dict(tokens) for tokens in found if tokens])
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-        raise _Retry("answer of another form") from None
-
-
-def _read_chat(body: Any) -> Answer:
-    try:
-        choice = body["choices"][0]
-        found = (choice.get("logprobs") or {}).get("content") or ()
-        tokens = [{item["token"]: float(item["logprob"]) for item in place["top_logprobs"]} for place in found]
-        return Answer(str(choice["message"]["content"]), tokens)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-        raise _Retry("answer of another form") from None
-
-
-def _read_moderation(body: Any, native: Mapping[str, object]) -> Verdict:
-    try:
-        result = body["results"][0]
-        told = result["category_scores"]
-        scores = {name: float(told[name]) for name in CATEGORIES if name in told}
-        if not isinstance(result["flagged"], bool):
-            raise TypeError("flagged")
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-        raise _Retry("answer of another form") from None
-    if not all(0 <= score <= 1 for score in scores.values()):
-        raise _Final("score out of range")
-    # The endpoint's own verdict stands beside its scores: ours follows from the thresholds.
-    return Verdict(max(scores.values(), default=0.0), scores, {"flagged": result["flagged"], **native})
+        return done.result()
+    except BaseException:
+        done.cancel()
+        raise

@@ -75,6 +75,14 @@ class Mixture:
         """`flagged` and the categories, as the columns of the scores."""
         return (FLAGGED, *self.categories)
 
+    @property
+    def learnt(self) -> dict[str, float]:
+        """The threshold of `flagged` and of each category that the moderator tells."""
+        found: dict[str, float] = dict(zip(self.names, self.thresholds.tolist(), strict=True))
+        if "sexual" in found:
+            found.setdefault("sexual/minors", found["sexual"])  # see MINORS
+        return found
+
     def logits(self, vectors: Vectors) -> Floats:
         """Log-odds before calibration, `(n, 1 + categories) float64`, of windows `(n, WIDTH)`."""
         wide = vectors.astype(np.float64)

@@ -1,0 +1,151 @@
+"""The settings of moderation: the model, how it is asked, and where it runs."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from chatlog.models.engines.http_settings import HttpSettings
+from chatlog.models.guards_open import GUARDS
+from chatlog.schema import CATEGORIES
+from chatlog.stage import Config
+
+GuardName = Literal["policy", "llama-guard-3", "qwen3guard-gen", "classifier"]
+
+_VARIABLE: Final = r"^[A-Z][A-Z0-9_]*$"
+
+
+class ModerateConfig(Config):
+    """Settings of `moderate`. Keys of a server stand in the environment, never here."""
+
+    engine: Literal["cpu", "vllm", "http"] = "cpu"
+    """cpu: our own small classifier. vllm: a guard model in this process. http: a server."""
+
+    model: str = ""
+    """cpu: `moderator-v2`, which is shipped and the default, or a file of `train moderator`. vllm: weights as
+    everywhere (path, or Hub id with revision). http: the model's name on the server."""
+
+    guard: GuardName = "policy"
+    """vllm, http: how the model is asked and understood; `policy` is for any instruct model."""
+
+    policy: str = ""
+    """guard `policy`: a file with the rules that messages are judged by; empty for our own 11 categories."""
+
+    labels: dict[str, str] = Field(default_factory=dict)
+    """guard `classifier`: the model's labels, each with an OpenAI category, `flagged` or `safe`."""
+
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    """Probability from which a message is flagged; None: what training chose (cpu), else 0.5."""
+
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    """The same by OpenAI category; a category that is absent takes what training chose, else `threshold`."""
+
+    window: int = Field(default=4, ge=0, le=100)
+    """The most messages before the judged one that a guard is shown as context; at least half as many are."""
+
+    max_characters: int = Field(default=20_000, ge=200, le=2_000_000)
+    """Characters of a message that a guard is shown, and of its context; what is cut is told in `native`."""
+
+    max_windows: int = Field(default=8, ge=1, le=10_000)
+    """cpu: stretches of 800 characters of one message that are read; what is cut is told in `native`."""
+
+    urls: tuple[str, ...] = ()
+    """http: base URLs of OpenAI-compatible servers (`http://gpu1:8000/v1`); calls are spread over them."""
+
+    weights: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] = ()
+    """http: for each of `urls` its share of the calls, such as `[3, 1]`; equal shares without it."""
+
+    api: Literal["generate", "moderations"] = "generate"
+    """http: `generate` asks a guard through completions or chat; `moderations` is OpenAI's own endpoint."""
+
+    api_key_variable: str = Field(default="CHATLOG_API_KEY", pattern=_VARIABLE)
+    """http: the environment variable that holds the servers' key; none is sent when it is not set."""
+
+    api_key_variables: tuple[Annotated[str, Field(pattern=rf"^$|{_VARIABLE}")], ...] = ()
+    """http: for each of `urls` the variable of its own key; an empty name takes that of `api_key_variable`."""
+
+    concurrency: int = Field(default=32, ge=1, le=1024)
+    """http: calls under way at once, over all servers."""
+
+    server_concurrency: int | None = Field(default=None, ge=1, le=1024)
+    """http: calls under way at once at one server; None for a quarter more than its share of `concurrency`."""
+
+    inputs_per_call: int = Field(default=32, ge=1, le=2048)
+    """http, api `moderations`: messages that are sent in one call."""
+
+    timeout_s: float = Field(default=60, gt=0, le=3600)
+    """http: seconds that one call may take."""
+
+    deadline_s: float = Field(default=300, gt=0, le=86_400)
+    """http: seconds that one message may take, with all its retries."""
+
+    retries: int = Field(default=5, ge=0, le=50)
+    """http: further attempts after a failed call."""
+
+    rest_s: float = Field(default=30, gt=0, le=3600)
+    """http: the longest that a server rests after five failures in a row, in seconds, before it is tried again."""
+
+    give_up_s: float = Field(default=600, gt=0, le=86_400)
+    """http: seconds without one call that succeeds, after which messages are errors at once and none waits."""
+
+    max_model_len: int = Field(default=8192, ge=128, le=1_000_000)
+    """vllm: tokens of prompt and answer together."""
+
+    gpu_memory: float = Field(default=0.9, gt=0, le=1)
+    """vllm: share of the GPU's memory that it may take."""
+
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """vllm: type of weights and activations; auto is the weights' own, and bfloat16 where those are float32."""
+
+    eager: bool = False
+    """vllm: no CUDA graphs; a quicker start and slower steps."""
+
+    tensor_parallel: int = Field(default=1, ge=1, le=64)
+    """vllm: GPUs that one copy of the model is split over. Each further group of visible GPUs holds a copy."""
+
+    start_s: float = Field(default=1800, gt=0, le=86_400)
+    """vllm: seconds until the model must be loaded."""
+
+    stall_s: float = Field(default=600, gt=0, le=86_400)
+    """vllm: seconds without one finished prompt after which the engine is killed and started again."""
+
+    restarts: int = Field(default=5, ge=0, le=100)
+    """vllm: times that the engine may die in a row without finishing anything; then what is left is `error`."""
+
+    slice_prompts: int = Field(default=1024, ge=1, le=100_000)
+    """vllm: prompts that the engine is given at a time."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shipped(cls, value: Any) -> Any:
+        # Named in the config, so that a run with other shipped weights is another run.
+        if isinstance(value, dict) and value.get("engine", "cpu") == "cpu" and not value.get("model"):
+            return {**value, "model": "moderator-v2"}
+        return value
+
+    @field_validator("thresholds")
+    @classmethod
+    def _known(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, threshold in value.items():
+            if name not in CATEGORIES:
+                raise ValueError(f"unknown category {name!r}; expected one of {', '.join(CATEGORIES)}")
+            if not 0 <= threshold <= 1:
+                raise ValueError(f"the threshold of {name} is {threshold}, expected 0 to 1")
+        return value
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the values: the model and how it is asked, not where and how fast it runs."""
+        return {name: value for name, value in super().identity().items() if name not in _RUNNING}
+
+    @property
+    def own_window(self) -> int:
+        """Messages of context that reach the model."""
+        reads_alone = self.engine == "cpu" or self.api == "moderations" or not GUARDS[self.guard].context
+        return 0 if reads_alone else self.window
+
+
+_RUNNING: Final = frozenset(field.name for field in fields(HttpSettings)) - {"model"} | frozenset(
+    "gpu_memory eager tensor_parallel start_s stall_s restarts slice_prompts".split()
+)
