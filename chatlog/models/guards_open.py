@@ -9,16 +9,26 @@ from typing import Final
 from chatlog.errors import ConfigError
 from chatlog.models.guards import Guard
 from chatlog.models.guards_classifier import SequenceClassifier, check_labels
-from chatlog.models.guards_llama import LlamaGuard3
+from chatlog.models.guards_granite import GraniteGuardian
+from chatlog.models.guards_llama import LlamaGuard3, LlamaGuard3Small, LlamaGuard4
 from chatlog.models.guards_policy import PolicyGuard, read_policy
 from chatlog.models.guards_qwen import Qwen3Guard
+from chatlog.models.guards_shieldgemma import ShieldGemma
+from chatlog.models.guards_wildguard import WildGuard
 
-GUARDS: Final[dict[str, type[Guard]]] = {
-    "policy": PolicyGuard,
-    "llama-guard-3": LlamaGuard3,
-    "qwen3guard-gen": Qwen3Guard,
-    "classifier": SequenceClassifier,
-}
+_GUARDS: Final[tuple[type[Guard], ...]] = (
+    PolicyGuard,
+    LlamaGuard3,
+    LlamaGuard3Small,
+    LlamaGuard4,
+    Qwen3Guard,
+    ShieldGemma,
+    WildGuard,
+    GraniteGuardian,
+    SequenceClassifier,
+)
+
+GUARDS: Final[dict[str, type[Guard]]] = {guard.name: guard for guard in _GUARDS}
 
 
 def open_guard(name: str, policy: str = "", labels: Mapping[str, str] | None = None) -> Guard:
@@ -37,7 +47,7 @@ def open_guard(name: str, policy: str = "", labels: Mapping[str, str] | None = N
         return PolicyGuard(read_policy(policy))
     if name == "classifier":
         return SequenceClassifier(labels or {})
-    return LlamaGuard3() if name == "llama-guard-3" else Qwen3Guard()
+    return GUARDS[name]()  # one that knows its family, and needs nothing
 
 
 def check_guard(name: str, policy: str, labels: Mapping[str, str]) -> None:

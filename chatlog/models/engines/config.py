@@ -12,7 +12,17 @@ from chatlog.models.guards_open import GUARDS
 from chatlog.schema import CATEGORIES
 from chatlog.stage import Config
 
-GuardName = Literal["policy", "llama-guard-3", "qwen3guard-gen", "classifier"]
+GuardName = Literal[
+    "policy",
+    "llama-guard-3",
+    "llama-guard-3-1b",
+    "llama-guard-4",
+    "qwen3guard-gen",
+    "shieldgemma",
+    "wildguard",
+    "granite-guardian",
+    "classifier",
+]
 
 _VARIABLE: Final = r"^[A-Z][A-Z0-9_]*$"
 
