@@ -55,7 +55,7 @@ class LlamaGuard3:
 
     name = "llama-guard-3"
     context = True
-    max_tokens = 8  # the verdict, and what is given before a hazard's number
+    max_tokens = 16  # the verdict, or what is given before a hazard's number, in whatever tokens
     hazards: tuple[str, ...] = HAZARDS
     open = "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n"
     policy = "our"

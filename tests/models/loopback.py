@@ -80,6 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(400, {"error": {"message": "no"}})
         if self.path.endswith("/moderations"):
             return self.answer(200, {"results": [moderation(text) for text in asked(body)]})
+        if "prompt" in body:
+            return self.answer(200, completion(body["prompt"]))
         return self.answer(200, chat(asked(body)[0]))
 
     def answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
@@ -126,6 +128,15 @@ def chat(text: str) -> dict[str, Any]:
     ]
     content: str | None = None if "null" in text else said
     return {"choices": [{"message": {"content": content}, "logprobs": {"content": [{"top_logprobs": top}]}}]}
+
+
+def completion(prompt: str) -> dict[str, Any]:
+    """An answer of the completions endpoint, as Llama Guard 3 gives it."""
+    if prompt.endswith("unsafe\nS"):
+        top = {"10": -0.1, "2": -2.4}
+    else:
+        top = {"unsafe": -0.1, "safe": -2.4} if "bad" in prompt else {"safe": -0.001, "unsafe": -7.0}
+    return {"choices": [{"text": next(iter(top)), "logprobs": {"top_logprobs": [top]}}]}
 
 
 @contextmanager
