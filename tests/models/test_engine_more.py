@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from chatlog.models.engines.http_answers import request
 from chatlog.models.engines.vllm import VllmEngine, VllmSettings
 from chatlog.models.engines.vllm_worker import Prompt, Said
 from chatlog.models.engines.watched import Limits, Watched
-from chatlog.models.guards import Judgment, Message, Thresholds
+from chatlog.models.guards import Answer, Judgment, Message, Thresholds
 from chatlog.models.guards_open import open_guard
 from tests.models.loopback import completion, loopback
 from tests.models.test_engine_http import judged
@@ -35,18 +36,26 @@ def test_a_server_is_asked_for_one_token_and_for_a_hazard_where_one_may_be() -> 
         check(judged(TEXTS, open_guard("llama-guard-3"), server))
         assert sorted(server.calls.values()) == [1] * 6
         bodies = server.bodies
-    assert {body["max_tokens"] for body in bodies} == {1}
-    asked = [body["structured_outputs"]["choice"] for body in bodies]
-    assert asked.count(["unsafe", "safe"]) == 4
-    assert asked.count([str(number) for number in range(1, 15)]) == 2
-    assert all(body["add_special_tokens"] is False and body["logprobs"] >= 14 for body in bodies)
+    assert [body["max_tokens"] for body in bodies] == [1] * 6
+    # Nothing holds the model to an answer: one that it would not give is to be seen.
+    assert all("structured_outputs" not in body and body["add_special_tokens"] is False for body in bodies)
+    assert all(body["logprobs"] >= 14 for body in bodies)
 
 
-def test_a_server_that_knows_no_choices_is_read_all_the_same() -> None:
+def test_a_server_without_extensions_is_read_all_the_same() -> None:
     with loopback() as server:
-        server.refuses = "structured_outputs"
+        server.refuses = "add_special_tokens"
         check(judged(TEXTS, open_guard("llama-guard-3"), server, concurrency=1))
-        assert ["structured_outputs" in body for body in server.bodies] == [True] + [False] * 6
+        assert ["add_special_tokens" in body for body in server.bodies] == [True] + [False] * 6
+
+
+def test_an_answer_of_several_tokens_is_held_to_its_choices() -> None:
+    (question,) = open_guard("qwen3guard-gen").more(
+        [Message("user", "x"), Message("assistant", "y")], [Answer(" Unsafe")]
+    )
+    path, body = request(question, "m", extended=True)
+    assert path == "completions" and body["structured_outputs"] == {"choice": list(question.choices)}
+    assert " Violent\nRefusal: No" in question.choices and not any("Jailbreak" in one for one in question.choices)
 
 
 class Letters:

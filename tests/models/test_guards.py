@@ -140,7 +140,7 @@ def test_categories_are_asked_from_a_small_probability_on(name: str) -> None:
 
 
 def test_the_policy_names_every_category_and_takes_another_file(tmp_path: Path) -> None:
-    policy = read_policy()
+    policy = read_policy().text
     assert [line.split(":")[0] for line in policy.splitlines() if line.split(":")[0] in CATEGORIES] == [
         # In the order that tells a reader the general rule first.
         *CATEGORIES[:4],
@@ -155,8 +155,10 @@ def test_the_policy_names_every_category_and_takes_another_file(tmp_path: Path) 
     assert isinstance(prompt, list)
     assert "nothing else matters here" in prompt[0]["content"]
     assert [message["role"] for message in prompt] == ["system", "user"]
-    with pytest.raises(ConfigError, match="not a file"):
+    with pytest.raises(ConfigError, match="FileNotFoundError; give a UTF-8 text file"):
         open_guard("policy", str(tmp_path / "missing.txt"))
+    with pytest.raises(ConfigError, match="has a policy of its own"):
+        open_guard("wildguard", str(own))
 
 
 def test_only_the_judged_message_and_what_stands_before_it_are_shown() -> None:
