@@ -11,6 +11,8 @@ _NAMES: Final = (
     # Mistral and Llama 2, Gemma, sentencepiece, T5, BERT; reasoning and tool tags of Qwen and DeepSeek.
     r"start_of_turn|end_of_turn|start_of_image|end_of_image|eos|bos|pad|unk|mask|s|extra_id_\d+"
     r"|think|tool_call|tool_response|tools|tool_result|image|audio|video|reserved_special_token_\d+"
+    # The frames of Granite Guardian's prompts.
+    r"|(?:start|end)_of_(?:risk_definition|conversation)"
 )
 
 _SQUARE: Final = (

@@ -10,8 +10,9 @@ from chatlog.errors import ConfigError
 from chatlog.models.engines import Engine
 from chatlog.models.engines.config import ModerateConfig
 from chatlog.models.engines.http_settings import HttpSettings, check_http
-from chatlog.models.guards import Thresholds
-from chatlog.models.guards_open import check_guard, open_guard
+from chatlog.models.guards import Guard, Thresholds
+from chatlog.models.guards_models import guard_of
+from chatlog.models.guards_open import open_guard
 from chatlog.models.weights import check_name
 
 
@@ -30,7 +31,12 @@ def check(config: ModerateConfig) -> None:
             check_name(config.model)
         return
     if config.api == "generate" or config.engine == "vllm":
-        check_guard(config.guard, config.policy, config.labels)
+        _guard(config)
+        known = guard_of(config.model)
+        if known not in (None, config.guard):
+            raise ConfigError(
+                f"moderate: the model {config.model} is of guard {known!r}, and `guard` is {config.guard!r}"
+            )
     if config.engine == "vllm":
         from chatlog.models.engines.vllm import check_vllm
 
@@ -44,6 +50,10 @@ def check(config: ModerateConfig) -> None:
         raise ConfigError("moderate: guard 'classifier' runs on engine 'vllm'; a server has no classify call")
     if not config.model and config.api == "generate":
         raise ConfigError("moderate: engine 'http' needs `model`, the model's name on the server")
+
+
+def _guard(config: ModerateConfig) -> Guard:
+    return open_guard(config.guard, config.policy, config.labels, config.policy_digest)
 
 
 @contextmanager
@@ -63,7 +73,7 @@ def open_engine(config: ModerateConfig) -> Iterator[Engine]:
     if config.engine == "vllm":
         from chatlog.models.engines.vllm import VllmSettings, open_vllm
 
-        guard = open_guard(config.guard, config.policy, config.labels)
+        guard = _guard(config)
         local = VllmSettings(
             model=config.model,
             max_characters=config.max_characters,
@@ -83,6 +93,6 @@ def open_engine(config: ModerateConfig) -> Iterator[Engine]:
     from chatlog.models.engines.http import open_http
 
     settings = HttpSettings(**{field.name: getattr(config, field.name) for field in fields(HttpSettings)})
-    asked = None if config.api == "moderations" else open_guard(config.guard, config.policy, config.labels)
+    asked = None if config.api == "moderations" else _guard(config)
     with open_http(settings, asked, thresholds, max_characters=config.max_characters) as engine:
         yield engine

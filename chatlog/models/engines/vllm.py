@@ -121,13 +121,12 @@ class VllmEngine:
         ]
         asked = [task for task in tasks if task is not None]
         firsts = self._answers([task.questions for task in asked])
-        seconds = self._answers(
-            [self._more(task, answers) for task, answers in zip(asked, firsts, strict=True)],
-        )
+        further = [self._more(task, answers) for task, answers in zip(asked, firsts, strict=True)]
+        seconds = self._answers([questions or [] for questions in further])
         judged = iter(
             [
-                self._judgment(task, [*first, *second])
-                for task, first, second in zip(asked, firsts, seconds, strict=True)
+                failed("prompt too long") if questions is None else self._judgment(task, [*first, *second])
+                for task, first, questions, second in zip(asked, firsts, further, seconds, strict=True)
             ]
         )
         return [failed("prompt too long") if task is None else next(judged) for task in tasks]
@@ -160,14 +159,17 @@ class VllmEngine:
             limit = int(longest * min(0.9, self._room / length))
         return None
 
-    def _more(self, task: _Task, answers: Sequence[Answer | None]) -> list[_Encoded]:
+    def _more(self, task: _Task, answers: Sequence[Answer | None]) -> list[_Encoded] | None:
+        """What is left to ask of a message; None when a prompt of it is longer than the guard said it could be."""
         told = [answer for answer in answers if answer is not None]
         if len(told) < len(answers):
             return []
         try:
-            return self._encoded(self._guard.more(task.messages, told))
+            questions = self._encoded(self._guard.more(task.messages, told))
         except UnreadableAnswer:
             return []  # `read` meets it again
+        fits = all(len(tokens) + question.max_tokens <= self._settings.max_model_len for tokens, question in questions)
+        return questions if fits else None
 
     def _answers(self, questions: Sequence[Sequence[_Encoded]]) -> list[list[Answer | None]]:
         """The answers to each task's questions, in order; None where no worker survived one."""
