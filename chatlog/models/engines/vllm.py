@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chatlog.errors import MissingExtra
+from chatlog.models.engines.contents import as_text, open_tokenizer
 from chatlog.models.engines.shown import shown
 from chatlog.models.engines.vllm_worker import Load, Prompt, Said, serve
 from chatlog.models.engines.watched import Limits, Watched
@@ -87,6 +88,7 @@ class VllmEngine:
     ) -> None:
         self._workers = workers
         self._tokenizer = tokenizer
+        self._as_text = as_text(tokenizer)
         self._labels = labels
         self._guard = guard
         self._thresholds = thresholds
@@ -128,7 +130,7 @@ class VllmEngine:
 
     def _tasks(self, conversations: Sequence[Sequence[Message]]) -> list[_Task | None]:
         """Prompts within the model's length; most fit as they are, and are tokenized together."""
-        given = [shown(conversation, self._settings.max_characters) for conversation in conversations]
+        given = [self._shown(conversation, self._settings.max_characters) for conversation in conversations]
         asked = [self._guard.ask(messages) for messages, _ in given]
         tokens = iter(self._tokens([question.prompt for questions in asked for question in questions]))
         tasks: list[_Task | None] = []
@@ -144,7 +146,7 @@ class VllmEngine:
         """Prompts cut to the model's length, and what was cut for them; None when not even short ones fit."""
         limit = min(self._settings.max_characters, max(len(message.content) for message in conversation))
         while limit >= _SHORTEST:
-            messages, native = shown(conversation, limit)
+            messages, native = self._shown(conversation, limit)
             questions = self._encoded(self._guard.ask(messages))
             length = max(len(tokens) for tokens, _ in questions)
             if length <= self._room:
@@ -153,6 +155,10 @@ class VllmEngine:
             longest = min(limit, max(len(message.content) for message in messages))
             limit = int(longest * min(0.9, self._room / length))
         return None
+
+    def _shown(self, conversation: Sequence[Message], limit: int) -> tuple[list[Message], dict[str, object]]:
+        messages, native = shown(conversation, limit)
+        return self._as_text(messages), native
 
     def _more(self, task: _Task, answers: Sequence[Answer | None]) -> list[_Encoded]:
         told = [answer for answer in answers if answer is not None]
@@ -241,14 +247,14 @@ def open_vllm(settings: VllmSettings, guard: Guard, thresholds: Thresholds) -> I
 
     Raises:
         MissingExtra: vLLM is not installed.
-        DataError: the weights cannot be found or loaded.
+        ConfigError: the weights are pickled.
+        DataError: the weights or the tokenizer cannot be found or loaded.
     """
     check_vllm()
-    from transformers import AutoTokenizer
-
-    folder = str(locate(settings.model))
+    folder = locate(settings.model)
+    tokenizer = open_tokenizer(settings.model, folder)
     arguments: dict[str, Any] = {
-        "model": folder,
+        "model": str(folder),
         "max_model_len": settings.max_model_len,
         "gpu_memory_utilization": settings.gpu_memory,
         "dtype": settings.dtype,
@@ -264,7 +270,6 @@ def open_vllm(settings: VllmSettings, guard: Guard, thresholds: Thresholds) -> I
         arguments["enable_prefix_caching"] = True
     devices = shared_out(visible_devices(os.environ), settings.tensor_parallel)
     limits = Limits(settings.start_s, settings.stall_s, settings.restarts, settings.slice_prompts)
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     workers = Watched(serve, Load(arguments, devices), max(1, len(devices)), limits)
     try:
         labels = workers.start()
