@@ -1,4 +1,4 @@
-"""Tokens that only a model's tokenizer knows, in what the `vllm` engine sends to its workers, which are real processes here."""
+"""Tokens that only a model's tokenizer knows, in what the `vllm` engine sends to its workers: real processes."""
 
 from __future__ import annotations
 
