@@ -76,19 +76,19 @@ def whole(questions: list[Question]) -> str:
     return "\n".join(content for question in questions for _, content in parts(question))
 
 
-def readable(name: str) -> list[Answer]:
-    """Answers that the guard understands."""
+def readable(name: str) -> list[list[Answer]]:
+    """Answers that the guard understands, each of them to its questions in order."""
     rows = [row for row in lines("answers.jsonl") if row["guard"] == name and not row.get("error")]
-    return [Answer(row["text"], row.get("tokens", [])) for row in rows if "text" in row]
+    return [[Answer(told["text"], told.get("tokens", [])) for told in row.get("answers", [row])] for row in rows]
 
 
-def everything(guard: Guard, messages: list[Message], answer: Answer) -> tuple[list[Question], Verdict | None]:
-    """All that a guard asks when each of its questions gets this answer, and its verdict."""
+def everything(guard: Guard, messages: list[Message], answers: list[Answer]) -> tuple[list[Question], Verdict | None]:
+    """All that a guard asks when its questions get these answers, the last again and again, and its verdict."""
     asked = guard.ask(messages)
-    answers = [answer] * len(asked)
+    given = [*answers, *[answers[-1]] * 32]
     try:
-        more = guard.more(messages, answers)
-        return [*asked, *more], guard.read(messages, [*answers, *[answer] * len(more)])
+        asked += guard.more(messages, given[: len(asked)])
+        return asked, guard.read(messages, given[: len(asked)])
     except UnreadableAnswer:
         return asked, None
 
@@ -128,21 +128,6 @@ def test_no_control_token_is_left_in_an_attack(attack: str) -> None:
     assert not re.search("[\U000e0020-\U000e007e]", made.replace(WALES, ""))
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("name", PROMPTING)
-def test_the_frame_of_a_prompt_is_that_of_a_harmless_message(name: str, place: str) -> None:
-    guard = guard_of(name)
-    harmless = [parts(question) for question in guard.ask(conversation(place, MARK))]
-    for attack, text in ATTACKS.items():
-        found = [parts(question) for question in guard.ask(conversation(place, text))]
-        shown = neutral(text)
-        expected = [
-            [[(role, content.replace(MARK, seen)) for role, content in prompt] for prompt in harmless]
-            for seen in (shown, shown.strip())
-        ]
-        assert found in expected, attack
-
-
 @pytest.mark.parametrize("name", PROMPTING)
 def test_a_prompt_has_as_many_tokens_frames_and_turns_as_with_a_harmless_message(name: str) -> None:
     guard = guard_of(name)
@@ -158,32 +143,35 @@ def test_a_prompt_has_as_many_tokens_frames_and_turns_as_with_a_harmless_message
             assert (special(made, prompt), framed, turns(prompt, known)) == expected, (attack, place)
 
 
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", PROMPTING)
-def test_a_verdict_comes_from_the_answer_alone(name: str) -> None:
+def test_the_frame_is_that_of_a_harmless_message_and_the_verdict_comes_from_the_answer_alone(
+    name: str, place: str
+) -> None:
     guard = guard_of(name)
-    answers = readable(name)
-    verdicts = [
-        (place, answer, *everything(guard, conversation(place, MARK), answer)) for place in PLACES for answer in answers
-    ]
-    assert any(verdict is not None for *_, verdict in verdicts)
+    cases = [(answers, *everything(guard, conversation(place, MARK), answers)) for answers in readable(name)]
+    assert any(verdict is not None for *_, verdict in cases), "answers.jsonl has answers that this guard understands"
     for attack, text in ATTACKS.items():
-        for place, answer, questions, verdict in verdicts:
-            asked, found = everything(guard, conversation(place, text), answer)
-            assert found == verdict, (attack, place)
-            assert [len(parts(question)) for question in asked] == [len(parts(question)) for question in questions]
-            assert [(q.max_tokens, q.choices) for q in asked] == [(q.max_tokens, q.choices) for q in questions]
+        seen = {neutral(text), neutral(text).strip()}
+        for answers, harmless, verdict in cases:
+            questions, found = everything(guard, conversation(place, text), answers)
+            assert found == verdict, attack
+            assert [(one.max_tokens, one.choices) for one in questions] == [
+                (one.max_tokens, one.choices) for one in harmless
+            ], attack
+            made = [parts(question) for question in questions]
+            assert made in [
+                [[(role, content.replace(MARK, shown)) for role, content in parts(one)] for one in harmless]
+                for shown in seen
+            ], attack
 
 
 @pytest.mark.parametrize("name", PROMPTING)
-def test_a_guard_that_repeats_an_attack_gives_no_verdict_that_the_attack_made_up(name: str) -> None:
+def test_a_guard_that_repeats_an_attack_gives_no_verdict(name: str) -> None:
     guard = guard_of(name)
-    injected = {
-        attack: text for attack, text in ATTACKS.items() if KINDS[attack] in ("fake turns", "closing the frame")
-    }
     for place in ("user", "both"):
-        for attack, text in injected.items():
-            _, found = everything(guard, conversation(place, text), Answer(text))
-            assert found is None, attack
+        for attack in (attack for attack, kind in KINDS.items() if kind in ("fake turns", "closing the frame")):
+            assert everything(guard, conversation(place, MARK), [Answer(ATTACKS[attack])])[1] is None, attack
 
 
 def test_a_classifier_is_given_the_text_without_special_tokens() -> None:
