@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chatlog.errors import DataError
+from chatlog.models.engines.shown import shown
 from chatlog.models.guards import Message
 from chatlog.models.guards_text import neutral_for
 from chatlog.models.weights_code import refuse_pickles
@@ -42,7 +43,12 @@ def added_tokens(tokenizer: Any) -> dict[str, bool]:
     return found
 
 
-def as_text(tokenizer: Any) -> Callable[[Sequence[Message]], list[Message]]:
-    """A function that gives messages in which this tokenizer finds no token of its own; see guards_text.neutral_for."""
+def shown_as_text(tokenizer: Any) -> Callable[[Sequence[Message], int], tuple[list[Message], dict[str, object]]]:
+    """`shown`, with contents in which this tokenizer finds no token of its own; see guards_text.neutral_for."""
     harmless = neutral_for(added_tokens(tokenizer))
-    return lambda messages: [Message(message.role, harmless(message.content)) for message in messages]
+
+    def shown_to_it(conversation: Sequence[Message], limit: int) -> tuple[list[Message], dict[str, object]]:
+        messages, native = shown(conversation, limit)
+        return [Message(message.role, harmless(message.content)) for message in messages], native
+
+    return shown_to_it

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chatlog.errors import MissingExtra
-from chatlog.models.engines.contents import as_text, open_tokenizer
+from chatlog.models.engines.contents import open_tokenizer, shown_as_text
 from chatlog.models.engines.shown import shown
 from chatlog.models.engines.vllm_worker import Load, Prompt, Said, serve
 from chatlog.models.engines.watched import Limits, Watched
@@ -88,7 +88,7 @@ class VllmEngine:
     ) -> None:
         self._workers = workers
         self._tokenizer = tokenizer
-        self._as_text = as_text(tokenizer)
+        self._shown = shown_as_text(tokenizer)
         self._labels = labels
         self._guard = guard
         self._thresholds = thresholds
@@ -155,10 +155,6 @@ class VllmEngine:
             longest = min(limit, max(len(message.content) for message in messages))
             limit = int(longest * min(0.9, self._room / length))
         return None
-
-    def _shown(self, conversation: Sequence[Message], limit: int) -> tuple[list[Message], dict[str, object]]:
-        messages, native = shown(conversation, limit)
-        return self._as_text(messages), native
 
     def _more(self, task: _Task, answers: Sequence[Answer | None]) -> list[_Encoded]:
         told = [answer for answer in answers if answer is not None]
@@ -247,8 +243,7 @@ def open_vllm(settings: VllmSettings, guard: Guard, thresholds: Thresholds) -> I
 
     Raises:
         MissingExtra: vLLM is not installed.
-        ConfigError: the weights are pickled.
-        DataError: the weights or the tokenizer cannot be found or loaded.
+        ConfigError, DataError: the weights are pickled; they or the tokenizer cannot be found or loaded.
     """
     check_vllm()
     folder = locate(settings.model)
