@@ -242,8 +242,7 @@ def open_vllm(settings: VllmSettings, guard: Guard, thresholds: Thresholds) -> I
     """The engine with its weights loaded, once for every `tensor_parallel` GPUs that are visible.
 
     Raises:
-        MissingExtra: vLLM is not installed.
-        ConfigError, DataError: the weights are pickled; they or the tokenizer cannot be found or loaded.
+        MissingExtra, ConfigError, DataError: vLLM, the weights or the tokenizer is not there; the weights are pickled.
     """
     check_vllm()
     folder = locate(settings.model)
