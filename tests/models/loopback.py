@@ -12,6 +12,9 @@ from typing import Any, Final
 
 MARK: Final = "<END MESSAGE>"
 
+REASON: Final = ":reason"
+"""In the headers of a fault: what follows the status on the answer's first line."""
+
 
 class Loopback(ThreadingHTTPServer):
     """Says `hate` of what holds "bad", and `none` of the rest.
@@ -87,8 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in (headers or {}).items():
+        told = dict(headers or {})
+        self.send_response(status, told.pop(REASON, None))
+        for name, value in told.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
