@@ -37,9 +37,9 @@ class ModerateConfig(Config):
     """cpu: our own small classifier. vllm: a guard model in this process. http: a server."""
 
     model: str = ""
-    """cpu: `moderator-v2`, which is shipped and the default, or a file of `train moderator`. vllm: weights as
-    everywhere (path, or Hub id with revision; a guard model that is known needs none). http: the model's name on
-    the server."""
+    """cpu: `moderator-v2`, which is shipped and the default, a file of `train moderator`, or the folder of a sequence
+    classifier. vllm: weights as everywhere (path, or Hub id with revision; a guard model that is known needs none).
+    http: the model's name on the server."""
 
     guard: GuardName = "policy"
     """vllm, http: how the model is asked and understood; `policy`, for any instruct model, unless `model` is known."""
@@ -52,7 +52,8 @@ class ModerateConfig(Config):
     """SHA-256 of that file; filled in from it. One that is given pins it."""
 
     labels: dict[str, str] = Field(default_factory=dict)
-    """guard `classifier`: the model's labels, each with an OpenAI category, `flagged` or `safe`."""
+    """guard `classifier`, and a sequence classifier on engine `cpu`: the model's labels, each with an OpenAI category,
+    `flagged` or `safe`. One of `train moderator --base` needs none."""
 
     threshold: float | None = Field(default=None, ge=0, le=1)
     """Probability from which a message is flagged; None: what training chose (cpu), else 0.5."""
@@ -67,7 +68,8 @@ class ModerateConfig(Config):
     """Characters of a message that a guard is shown, and of its context; what is cut is told in `native`."""
 
     max_windows: int = Field(default=8, ge=1, le=10_000)
-    """cpu: stretches of 800 characters of one message that are read; what is cut is told in `native`."""
+    """cpu: stretches of one message that are read, of 800 characters, or of as many tokens as a sequence classifier
+    takes; what is cut is told in `native`."""
 
     urls: tuple[str, ...] = ()
     """http: base URLs of OpenAI-compatible servers (`http://gpu1:8000/v1`); calls are spread over them."""
