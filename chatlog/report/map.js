@@ -116,9 +116,15 @@
     const { xaxis, yaxis } = plot.layout;
     range = [xaxis.range[0], xaxis.range[1], yaxis.range[0], yaxis.range[1]];
   }
+  let naming = 0;
   function settle() {
     seen();
     redraw();
+    // Names are placed anew when a move or zoom has come to rest.
+    clearTimeout(naming);
+    naming = setTimeout(name, 120);
+  }
+  function name() {
     const next = labels();
     if (JSON.stringify(next) !== JSON.stringify(plot.layout.annotations || [])) Plotly.relayout(plot, { annotations: next });
   }
@@ -213,9 +219,9 @@
     tip.hidden = i < 0;
     if (i < 0) return;
     const at = topics[topic[i]];
-    const name = element("b", at ? at.name : "no topic");
+    const title = element("b", at ? at.name : "no topic");
     const more = [at && at.theme >= 0 ? told.themes[at.theme] : "", told.languages[language[i]] || "another language", told.models[model[i]] || "another model", told.judged ? (flagged[i] ? "flagged" : "not flagged") : ""];
-    tip.replaceChildren(name, ...more.filter(Boolean).map((text) => element("span", text)));
+    tip.replaceChildren(title, ...more.filter(Boolean).map((text) => element("span", text)));
     tip.style.left = `${Math.min(fx * 100, 100)}%`;
     tip.style.top = `${fy * 100}%`;
     tip.classList.toggle("left", fx > 0.6);
@@ -277,6 +283,7 @@
       plot.on("plotly_relayout", settle);
       plot.on("plotly_afterplot", () => (seen(), redraw()));
       refresh();
+      name();
       box.dataset.ready = "yes";
     });
   });

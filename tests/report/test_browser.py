@@ -1,0 +1,266 @@
+"""The report in a real browser: it draws, answers and counts as it says, and nothing that the logs tell runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from chatlog.query import connect
+from chatlog.report import write_report
+from chatlog.report.write import SECTIONS
+from tests.report.browser import Watched, launched, opened
+from tests.report.hostile_run import ATTACKS, hostile_run
+from tests.report.run_views import connection
+
+pytest.importorskip("plotly")
+pytestmark = pytest.mark.slow
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with launched() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def views() -> duckdb.DuckDBPyConnection:
+    return connection()
+
+
+@pytest.fixture(scope="module")
+def file(views: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the made-up run, which has something for every figure."""
+    out = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(views, out)
+    return out
+
+
+def clean(watched: Watched, file: Path) -> None:
+    assert watched.errors == []
+    assert [url for url in watched.requests if not url.startswith(("data:", "blob:"))] == [file.as_uri()]
+
+
+def with_map(watched: Watched) -> Any:
+    watched.page.locator("#map").scroll_into_view_if_needed()
+    watched.page.wait_for_selector("#map[data-ready]")
+    return watched.page
+
+
+def shown(page: Any) -> int:
+    return int(re.sub(r"\D", "", page.inner_text("#map-status").split(" of ")[0]))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_is_drawn(browser: Any, file: Path, scheme: str) -> None:
+    with opened(browser, file, color_scheme=scheme) as watched:
+        watched.see_all()
+        with_map(watched)
+        figures = {figure.name for section in SECTIONS for figure in section.figures}
+        assert figures <= set(watched.page.eval_on_selector_all("figure", "all => all.map((e) => e.id)"))
+        assert watched.page.locator(".live .plot-container").count() == 4
+        page, ink = watched.page.evaluate(
+            "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+        )
+        light, dark = (int(re.findall(r"\d+", colour)[0]) for colour in (page, ink))
+        assert (light > 240 and dark < 60) if scheme == "light" else (light < 40 and dark > 200)
+        clean(watched, file)
+
+
+def test_the_demo(browser: Any, curated: Path) -> None:
+    file = curated / "report.html"
+    with opened(browser, file) as watched:
+        watched.see_all()
+        page = with_map(watched)
+        with connect(curated / "run") as run:
+            (points,) = run.execute("SELECT count(topic_x) FROM conversations WHERE kept").fetchone() or (0,)
+        assert shown(page) == points > 0
+        clean(watched, file)
+
+
+def test_nothing_of_a_hostile_run_runs(browser: Any, tmp_path: Path) -> None:
+    root = hostile_run(tmp_path)
+    file = root / "report.html"
+    with connect(root) as run:
+        write_report(run, file)
+    with opened(browser, file) as watched:
+        watched.see_all()
+        page = with_map(watched)
+        for detail in page.locator("details > summary").all():
+            if detail.is_visible():
+                detail.click()
+        page.select_option("#map-colour", "model")
+        box = page.locator("#map").bounding_box()
+        for step in range(60):
+            across, up = (step % 10 + 0.5) / 10, (step // 10 + 0.5) / 6
+            page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * up)
+        page.fill("#map-search", ATTACKS[0])
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.stolen") is None
+        found = page.evaluate(
+            """() => ({
+              scripts: document.scripts.length,
+              strange: document.querySelectorAll("img, iframe, object, embed, base, link, form, animate").length,
+              handlers: [...document.querySelectorAll("*")].filter(
+                (e) => [...e.attributes].some((a) => a.name.startsWith("on"))).length,
+              links: [...document.querySelectorAll("a, [href]")].map((e) => e.getAttribute("href") || "#")
+                .filter((href) => !href.startsWith("#")),
+              metas: document.querySelectorAll("meta").length,
+            })"""
+        )
+        assert found == {"scripts": 6, "strange": 0, "handlers": 0, "links": [], "metas": 5}
+        # The attacks are told as what they are: texts.
+        seen = page.inner_text("body")
+        assert ATTACKS[0] in seen and "{{ 7 * 7 }}" in seen and "DROP TABLE" in seen and "\u202e" not in seen
+        clean(watched, file)
+        # Even markup that got into the page could not run: the policy names the page's own scripts alone.
+        page.evaluate(
+            """() => {
+              document.body.insertAdjacentHTML("beforeend", "<img src=x onerror=window.stolen=1>");
+              const script = document.createElement("script");
+              script.textContent = "window.stolen=1";
+              document.body.append(script);
+            }"""
+        )
+        page.wait_for_timeout(200)
+        assert page.evaluate("window.stolen") is None and any("Content Security Policy" in e for e in watched.errors)
+
+
+def live_tables(page: Any) -> dict[str, tuple[str, list[list[str]]]]:
+    """The queries and cells under the sliders' charts, by what they tell."""
+    told = page.eval_on_selector_all(
+        "[data-live]",
+        """all => all.map((e) => [e.dataset.live, e.querySelector("code").textContent,
+             [...e.querySelectorAll("tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent))])""",
+    )
+    return {name: (sql, rows) for name, sql, rows in told}
+
+
+def test_the_sliders_count_what_their_sql_counts(browser: Any, file: Path, views: duckdb.DuckDBPyConnection) -> None:
+    with opened(browser, file) as watched:
+        page = watched.page
+        page.locator("#thresholds-live").scroll_into_view_if_needed()
+        page.wait_for_selector(".live .plot-container")
+        first = live_tables(page)
+        sliders = page.locator("input[data-category]")
+        for place in range(sliders.count()):
+            sliders.nth(place).focus()
+            for _ in range(place * 3 + 1):
+                page.keyboard.press("ArrowUp" if place % 2 else "ArrowDown")
+        page.wait_for_timeout(200)
+        moved = live_tables(page)
+        assert set(moved) == {"category", "model", "topic", "language"}
+        for name in moved:
+            assert moved[name] != first[name], name
+        for tables in (first, moved):
+            for name, (sql, rows) in tables.items():
+                expected = views.execute(sql).fetchall()
+                counts = sorted([str(value) for value in row[1:]] for row in expected)
+                assert sorted(row[1:] for row in rows) == counts, name
+        hits = sum(int(row[3]) for row in moved["language"][1])
+        assert f"At these thresholds {hits} of" in page.inner_text("#live-total")
+        page.click("#threshold-reset")
+        page.wait_for_timeout(100)
+        assert live_tables(page) == first
+        clean(watched, file)
+
+
+def test_the_map_is_searched_coloured_and_moved(browser: Any, file: Path, views: duckdb.DuckDBPyConnection) -> None:
+    def count(condition: str) -> int:
+        sql = f"SELECT count(*) FROM conversations WHERE topic_x IS NOT NULL AND kept IS NOT FALSE AND {condition}"
+        return int((views.execute(sql).fetchone() or (0,))[0])
+
+    with opened(browser, file) as watched:
+        page = with_map(watched)
+        assert shown(page) == count("true")
+        page.fill("#map-search", "python code")
+        assert shown(page) == count("topic_id = 1")
+        page.click("[data-map=all]")
+        page.select_option("#map-colour", "language")
+        page.click("#map-legend button:has-text('Portuguese')")
+        assert shown(page) == count("language = 'Portuguese'")
+        assert page.get_attribute("#map-legend button:has-text('Portuguese')", "aria-pressed") == "true"
+        page.select_option("#map-colour", "flagged")
+        page.click("#map-legend button >> nth=1")
+        assert shown(page) == count("flagged")
+        page.click("[data-map=all]")
+        before = page.evaluate("document.getElementById('map-plot').layout.xaxis.range")
+        page.focus("#map")
+        for key in ("+", "ArrowRight", "ArrowUp"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(200)
+        after = page.evaluate("document.getElementById('map-plot').layout.xaxis.range")
+        assert after[1] - after[0] < 0.7 * (before[1] - before[0])
+        page.keyboard.press("0")
+        page.wait_for_timeout(200)
+        # The middle of a topic's points has one of its points near: pointing there tells of it.
+        page.click("#topic-map summary:has-text('Topics of the map')")
+        page.click("#map-topics button:has-text('python')")
+        page.wait_for_timeout(300)
+        box = page.locator("#map").bounding_box()
+        for step in range(80):
+            across, up = 0.3 + step % 10 / 25, 0.3 + step // 10 / 20
+            page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * up)
+            if page.is_visible("#map-tip"):
+                break
+        assert "python, function, list" in page.inner_text("#map-tip")
+        clean(watched, file)
+
+
+def test_a_phone(browser: Any, file: Path) -> None:
+    with opened(browser, file, **PHONE) as watched:
+        watched.see_all()
+        page = with_map(watched)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.tap("[data-map=in]")
+        small = page.eval_on_selector_all(
+            "button, select, input[type=range], summary",
+            "all => all.filter((e) => e.offsetHeight && e.offsetHeight < 22).map((e) => e.outerHTML.slice(0, 80))",
+        )
+        assert small == []
+        clean(watched, file)
+
+
+def test_it_is_used_by_keyboard_alone(browser: Any, file: Path) -> None:
+    with opened(browser, file) as watched:
+        page = watched.page
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        page.keyboard.press("Enter")
+        assert page.evaluate("location.hash") == "#content"
+        reached = set()
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+        assert "SUMMARY" in reached
+        page.focus("#language-bars summary")
+        page.keyboard.press("Enter")
+        assert page.is_visible("#language-bars table")
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none"
+        names = page.eval_on_selector_all(
+            "button, input, select",
+            """all => all.filter((e) => !e.textContent.trim() && !e.getAttribute("aria-label") && !e.labels?.length)
+              .map((e) => e.outerHTML.slice(0, 80))""",
+        )
+        assert names == []
+        clean(watched, file)
+
+
+def test_on_paper_everything_is_there(browser: Any, file: Path, tmp_path: Path) -> None:
+    with opened(browser, file, color_scheme="dark") as watched:
+        page = watched.page
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        page.wait_for_selector("#map[data-ready]")
+        page.emulate_media(media="print")
+        assert page.locator("[data-plot] .plot-container").count() == page.locator("[data-plot]").count()
+        assert not page.is_visible("nav") and not page.is_visible(".tools")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert len(page.pdf(path=str(tmp_path / "report.pdf"))) > 50_000
+        clean(watched, file)
