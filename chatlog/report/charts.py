@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
+from textwrap import wrap
 from typing import Any, Final
 
 from chatlog.report.figures import Plot, Row
@@ -31,7 +32,7 @@ def plain(value: Any, length: int = _HOVER) -> str:
     return escape(line(value, length), quote=False)
 
 
-def tint(colour: str, share: float = 0.45) -> str:
+def tint(colour: str, share: float) -> str:
     """A colour mixed with white, `share` of it, so that black letters can be read on it."""
     parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
     return "#" + "".join(f"{round(255 - (255 - part) * share):02x}" for part in parts)
@@ -210,7 +211,7 @@ def treemap(rows: Sequence[Row]) -> Plot | None:
     if not shown:
         return None
     themes = dict.fromkeys((row["parent"], row["theme"]) for row in shown if row["parent"] is not None)
-    colours = {parent: tint(OKABE_ITO[place % len(OKABE_ITO)]) for place, (parent, _) in enumerate(themes)}
+    colours = {parent: OKABE_ITO[place % len(OKABE_ITO)] for place, (parent, _) in enumerate(themes)}
     totals = {parent: sum(row["conversations"] for row in shown if row["parent"] == parent) for parent, _ in themes}
     ids = [f"theme {parent}" for parent, _ in themes] + [f"topic {row['topic_id']}" for row in shown]
     names = [plain(name, _HOVER) for _, name in themes] + [plain(row["topic"], _HOVER) for row in shown]
@@ -223,20 +224,27 @@ def treemap(rows: Sequence[Row]) -> Plot | None:
         "parents": [""] * len(themes) + ["" if row["parent"] is None else f"theme {row['parent']}" for row in shown],
         "values": [totals[parent] for parent, _ in themes] + [row["conversations"] for row in shown],
         "customdata": told,
-        "textinfo": "label+value",
+        "text": [f"<b>{name}</b>" for name in names[: len(themes)]] + [_wrapped(row["topic"]) for row in shown],
+        "texttemplate": "%{text}<br>%{value}",
         "hovertemplate": "<b>%{label}</b><br>%{value} conversations, %{percentRoot:.1%}"
         "<br>%{customdata}<extra></extra>",
         "marker": {
-            "colors": [colours[parent] for parent, _ in themes]
-            + [colours.get(row["parent"], tint(OKABE_ITO[0])) for row in shown],
+            "colors": [tint(colours[parent], 0.75) for parent, _ in themes]
+            + [tint(colours.get(row["parent"], OKABE_ITO[0]), 0.4) for row in shown],
             "line": {"width": 1.5},
             "pad": {"t": 24, "l": 4, "r": 4, "b": 4},
         },
         "tiling": {"pad": 2},
         "pathbar": {"visible": False},
     }
-    layout = {"height": 460, "margin": {"l": 0, "r": 0, "t": 4, "b": 4}}
+    # Letters of one size; a name that does not fit is told on hover and in the table.
+    uniform = {"minsize": 10, "mode": "hide"}
+    layout = {"height": 520, "margin": {"l": 0, "r": 0, "t": 4, "b": 4}, "uniformtext": uniform}
     return {"data": [trace], "layout": layout, "tone": "tree"}
+
+
+def _wrapped(text: str) -> str:
+    return "<br>".join(escape(part, quote=False) for part in wrap(line(text, 60), 15))
 
 
 def _value_axis(unit: str, share: bool, widest: float = 0) -> dict[str, Any]:

@@ -68,7 +68,7 @@ GROUP BY times ORDER BY min(cluster_size)""",
          count(*) FILTER (duplicate_kind = 'exact') AS exact, count(*) FILTER (duplicate_kind = 'near') AS near,
          count(DISTINCT user_key) AS users, count(DISTINCT model) AS models, count(DISTINCT source) AS files
   FROM conversations WHERE cluster_id IS NOT NULL GROUP BY cluster_id
-  HAVING count(*) > 1 ORDER BY told DESC, cluster_id LIMIT 40
+  HAVING count(*) > 1 ORDER BY told DESC, cluster_id LIMIT 25
 )
 SELECT clusters.*, language,
        CASE WHEN users >= $min_users AND redacted IS NOT NULL THEN {FIRST_QUESTION} END AS question
@@ -84,7 +84,7 @@ ORDER BY told DESC, "row" """,
   SELECT prompt_cluster_id, count(*) AS asked, count(DISTINCT user_key) AS users, count(DISTINCT model) AS models,
          count(*) FILTER (kept) AS kept, min(row_id) FILTER (kept) AS "row"
   FROM conversations WHERE prompt_cluster_id IS NOT NULL GROUP BY prompt_cluster_id
-  HAVING count(*) > 1 ORDER BY asked DESC, prompt_cluster_id LIMIT 40
+  HAVING count(*) > 1 ORDER BY asked DESC, prompt_cluster_id LIMIT 25
 )
 SELECT "row", asked, kept, users, models, language,
        CASE WHEN users >= $min_users AND redacted IS NOT NULL THEN {FIRST_QUESTION} END AS question

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
 import duckdb
@@ -61,9 +62,18 @@ class Answer:
     rows: tuple[Row, ...] = field(repr=False)
 
     @property
+    def numeric(self) -> frozenset[str]:
+        """Columns of numbers, which stand at the right of their column."""
+        return frozenset(name for name in self.columns if any(_is_number(row[name]) for row in self.rows))
+
+    @property
     def plot(self) -> Plot | None:
         """What plotly draws."""
         return self.figure.draw(self.rows) if self.figure.draw else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def ask(connection: duckdb.DuckDBPyConnection, figure: Figure, min_users: int = MIN_USERS) -> Answer | None:

@@ -55,11 +55,12 @@
     }
   }
 
-  function disc(radius) {
+  // The pixels of a disc, as steps from the one in its middle.
+  function disc(radius, width) {
     const offsets = [];
     const reach = Math.ceil(radius);
-    for (let b = -reach; b <= reach; b++) for (let a = -reach; a <= reach; a++) if (a * a + b * b <= radius * radius + 0.5) offsets.push([a, b]);
-    return offsets;
+    for (let b = -reach; b <= reach; b++) for (let a = -reach; a <= reach; a++) if (a * a + b * b <= radius * radius + 0.5) offsets.push(b * width + a);
+    return Int32Array.from(offsets);
   }
 
   function draw() {
@@ -77,14 +78,15 @@
     const dim = faint();
     // What is left out of a choice lies under the rest; what is strong on top.
     for (const pass of [0, 1, 2]) {
-      const stamp = disc(pass === 2 ? radius * 1.6 + ratio : radius);
+      const stamp = disc(pass === 2 ? radius * 1.6 + ratio : radius, width);
       const edge = Math.ceil(radius * 1.6 + ratio) + 1;
       for (let i = 0; i < n; i++) {
         if (shown[i] !== pass) continue;
         const px = ((x[i] - x0) * across) | 0, py = ((y1 - y[i]) * up) | 0;
         if (px < edge || py < edge || px >= width - edge || py >= height - edge) continue;
         const ink = pass ? colour[i] : dim;
-        for (const [a, b] of stamp) pixels[(py + b) * width + px + a] = ink;
+        const at = py * width + px;
+        for (let k = 0; k < stamp.length; k++) pixels[at + stamp[k]] = ink;
       }
     }
     context.putImageData(image, 0, 0);

@@ -56,23 +56,35 @@
     const share = (hits, row) => (row.judged ? hits / row.judged : 0);
     const places = top.map((_, place) => place);
     const values = top.map((row) => (name === "category" ? row.flagged : share(row.flagged, row)));
+    const marks = top.map((row) => (name === "category" ? 0 : share(row.asRun, row)));
     const data = [{
-      type: "bar", orientation: "h", y: places, x: values, cliponaxis: false, textposition: "outside",
-      text: top.map((row) => (name === "category" ? number(row.flagged) : `${(100 * share(row.flagged, row)).toFixed(1)}%`)),
+      type: "bar", orientation: "h", y: places, x: values, cliponaxis: false, textposition: "none",
       customdata: top.map((row) => escaped(name === "category" ? row.name : `${row.name}: ${row.flagged} of ${row.judged}, as run ${row.asRun}`)),
       hovertemplate: "%{customdata}<extra></extra>",
     }];
     if (name !== "category") {
       data.push({
-        type: "scatter", mode: "markers", y: places, x: top.map((row) => share(row.asRun, row)), hoverinfo: "skip", cliponaxis: false,
+        type: "scatter", mode: "markers", y: places, x: marks, hoverinfo: "skip", cliponaxis: false,
         marker: { symbol: "line-ns-open", size: 18, line: { width: 2.5 } },
       });
     }
+    const percent = (value) => `${(100 * value).toFixed(1)}%`;
+    const tell = (row, place) => {
+      if (name === "category") return number(row.flagged);
+      const now = percent(values[place]), before = percent(marks[place]);
+      return now === before ? now : `${now}, run ${before}`;
+    };
+    // The number stands past the mark where that is farther than the bar.
+    data.push({
+      type: "scatter", mode: "text", y: places, x: values.map((value, place) => Math.max(value, marks[place])),
+      text: top.map((row, place) => `\u2002${tell(row, place)}`),
+      textposition: "middle right", hoverinfo: "skip", cliponaxis: false,
+    });
     const widest = Math.max(1e-9, ...data.flatMap((trace) => trace.x));
     const layout = {
       height: 26 * top.length + 40, showlegend: false, bargap: 0.32, margin: { l: 8, r: 16, t: 4, b: 28 },
       yaxis: { autorange: "reversed", tickmode: "array", tickvals: places, ticktext: top.map((row) => escaped(row.name)), automargin: true, showgrid: false, fixedrange: true, ticklabelstandoff: 6, zeroline: false },
-      xaxis: { range: [0, widest * 1.2], fixedrange: true, nticks: 5, zeroline: false, tickformat: name === "category" ? "~s" : ".0%" },
+      xaxis: { range: [0, widest * (name === "category" ? 1.2 : 1.6)], fixedrange: true, nticks: 5, zeroline: false, tickformat: name === "category" ? "~s" : ".0%" },
     };
     for (const place of places) {
       const text = [...top[place].name];

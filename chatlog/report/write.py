@@ -104,7 +104,6 @@ def render(connection: duckdb.DuckDBPyConnection, min_users: int = MIN_USERS) ->
     environment.filters |= {
         "cell": cell,
         "number": number,
-        "is_number": _is_number,
         "users": partial(with_users, min_users=min_users),
     }
     scripts = [_plotly(), *(_resource(name) for name in SCRIPTS)]
@@ -155,10 +154,6 @@ def _tiles(row: Row) -> list[tuple[str, str, str]]:
 
 def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}%" if whole else "0%"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def cell(value: Any, column: str = "") -> str:

@@ -31,6 +31,12 @@ _TOPICS = (
 )
 
 
+_MESSAGES_VIEW = """CREATE VIEW messages AS
+SELECT row_id, c.p - 1 AS position, messages[c.p].role AS role, messages[c.p].content AS content, language, model,
+       moderation[c.p].flagged AS flagged, moderation[c.p].status AS moderation_status
+FROM (SELECT *, unnest(range(1, len(messages) + 1)) AS p FROM conversations) AS c"""
+
+
 def connection(n: int = 800) -> duckdb.DuckDBPyConnection:
     """All views, with `n` conversations."""
     dice = random.Random(7)
@@ -39,12 +45,7 @@ def connection(n: int = 800) -> duckdb.DuckDBPyConnection:
     table = pa.Table.from_pylist(rows, schema=_SCHEMA)
     con.register("told", table)
     con.execute("CREATE TABLE conversations AS SELECT * FROM told")
-    con.execute(
-        """CREATE VIEW messages AS SELECT row_id, c.p - 1 AS position, messages[c.p].role AS role,
-        messages[c.p].content AS content, language, model, moderation[c.p].flagged AS flagged,
-        moderation[c.p].status AS moderation_status
-        FROM (SELECT *, unnest(range(1, len(messages) + 1)) AS p FROM conversations) AS c"""
-    )
+    con.execute(_MESSAGES_VIEW)
     con.execute(
         "CREATE TABLE topics (topic_id INTEGER, label VARCHAR, keywords VARCHAR[], size BIGINT, parent INTEGER, "
         "medoids BIGINT[], examples VARCHAR[])"
@@ -113,6 +114,31 @@ def connection(n: int = 800) -> duckdb.DuckDBPyConnection:
         ("released", n - lost, "what a release holds"),
     ):
         con.execute("INSERT INTO funnel VALUES (?, ?, ?)", step)
+    return con
+
+
+def connection_of_many(n: int, topics: int = 96) -> duckdb.DuckDBPyConnection:
+    """A run of at least `n` conversations on a map of clouds; they repeat some thousand that were made up."""
+    con = connection(2000)
+    con.execute("DROP VIEW messages; DROP VIEW decisions; DELETE FROM topics; ALTER TABLE conversations RENAME TO few")
+    con.execute(
+        f"""CREATE TABLE conversations AS
+        SELECT * EXCLUDE (range, a, b) REPLACE (row_id + 2000 * range AS row_id, (hash(row_id, range) % {topics})::INTEGER AS topic_id,
+                          (sin(hash(row_id, range) % {topics} * 12.9) + a * cos(b)) AS topic_x,
+                          (cos(hash(row_id, range) % {topics} * 78.2) + a * sin(b)) AS topic_y)
+        FROM (SELECT few.*, range, 0.08 * sqrt(-2 * ln((hash(range, row_id, 1) % 9999 + 1) / 10000)) AS a,
+                     hash(range, row_id, 2) % 9973 / 1587 AS b
+              FROM few, range({-(-n // 2000)}))"""
+    )
+    con.execute("CREATE VIEW decisions AS SELECT row_id, NULL::VARCHAR AS reason FROM conversations")
+    for topic in range(topics):
+        words = [f"word{topic}", f"other{topic % 7}", "more"]
+        con.execute(
+            "INSERT INTO topics VALUES (?, ?, ?, 0, ?, [], [])", [topic, ", ".join(words), words, 1000 + topic % 9]
+        )
+    for theme in range(9):
+        con.execute("INSERT INTO topics VALUES (?, ?, [], 0, NULL, [], [])", [1000 + theme, f"theme {theme}"])
+    con.execute(_MESSAGES_VIEW)
     return con
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 
 from chatlog.query import connect
 from chatlog.report import write_report
+from chatlog.report.points import MAP_POINTS
 from chatlog.report.write import SECTIONS
 from tests.report.browser import Watched, launched, opened
 from tests.report.hostile_run import ATTACKS, hostile_run
-from tests.report.run_views import connection
+from tests.report.run_views import connection, connection_of_many
 
 pytest.importorskip("plotly")
 pytestmark = pytest.mark.slow
@@ -263,4 +265,41 @@ def test_on_paper_everything_is_there(browser: Any, file: Path, tmp_path: Path) 
         assert not page.is_visible("nav") and not page.is_visible(".tools")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert len(page.pdf(path=str(tmp_path / "report.pdf"))) > 50_000
+        clean(watched, file)
+
+
+FRAMES = """async () => {
+  const times = [];
+  let on = true;
+  const next = (time) => (times.push(time), on && requestAnimationFrame(next));
+  requestAnimationFrame(next);
+  await new Promise((done) => setTimeout(done, 4000));
+  on = false;
+  return (times.length - 1) / ((times.at(-1) - times[0]) / 1000);
+}"""
+
+
+def test_a_hundred_thousand_points_move_smoothly_and_are_small(browser: Any, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    con = connection_of_many(130_000)
+    write_report(con, file)
+    assert file.stat().st_size < 15_000_000
+    with opened(browser, file) as watched:
+        page = with_map(watched)
+        assert shown(page) == MAP_POINTS
+        page.evaluate("element => element.scrollIntoView({block: 'center'})", page.query_selector("#map"))
+        box = page.locator("#map").bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.evaluate(f"void ((window.rate = null), ({FRAMES})().then((rate) => (window.rate = rate)))")
+        step = 0
+        while page.evaluate("window.rate") is None:
+            step += 1
+            page.mouse.move(x + 200 * math.sin(step / 20), y + 120 * math.cos(step / 20))
+        page.mouse.up()
+        rate = page.evaluate("window.rate")
+        print(f"{rate:.0f} frames a second, {step} moves, {file.stat().st_size:,} bytes")
+        # It is about 60 on two idle cores without a graphics card; busy ones must not fail the test.
+        assert rate > 12 and step > 20
         clean(watched, file)
