@@ -123,7 +123,8 @@ def connection_of_many(n: int, topics: int = 96) -> duckdb.DuckDBPyConnection:
     con.execute("DROP VIEW messages; DROP VIEW decisions; DELETE FROM topics; ALTER TABLE conversations RENAME TO few")
     con.execute(
         f"""CREATE TABLE conversations AS
-        SELECT * EXCLUDE (range, a, b) REPLACE (row_id + 2000 * range AS row_id, (hash(row_id, range) % {topics})::INTEGER AS topic_id,
+        SELECT * EXCLUDE (range, a, b)
+               REPLACE (row_id + 2000 * range AS row_id, (hash(row_id, range) % {topics})::INTEGER AS topic_id,
                           (sin(hash(row_id, range) % {topics} * 12.9) + a * cos(b)) AS topic_x,
                           (cos(hash(row_id, range) % {topics} * 78.2) + a * sin(b)) AS topic_y)
         FROM (SELECT few.*, range, 0.08 * sqrt(-2 * ln((hash(range, row_id, 1) % 9999 + 1) / 10000)) AS a,

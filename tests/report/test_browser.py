@@ -86,6 +86,28 @@ def test_the_demo(browser: Any, curated: Path) -> None:
         clean(watched, file)
 
 
+POINT_AT_ALL = """() => {
+  // Points at every point of the map, and tells how many models' names were told, and with how much markup.
+  const told = new Set();
+  let markup = 0;
+  const { x, y, n } = chatlog.data.map;
+  const xs = chatlog.unpack(x, "u2"), ys = chatlog.unpack(y, "u2");
+  const { xaxis, yaxis } = document.getElementById("map-plot").layout;
+  const map = document.getElementById("map"), tip = document.getElementById("map-tip");
+  const box = map.getBoundingClientRect();
+  for (let i = 0; i < n; i++) {
+    const across = (xs[i] - xaxis.range[0]) / (xaxis.range[1] - xaxis.range[0]);
+    const up = (yaxis.range[1] - ys[i]) / (yaxis.range[1] - yaxis.range[0]);
+    map.dispatchEvent(new PointerEvent("pointermove",
+      { clientX: box.left + across * box.width, clientY: box.top + up * box.height, bubbles: true }));
+    if (tip.hidden) continue;
+    markup += tip.querySelectorAll(":not(b):not(span), span *, b *").length;
+    told.add(tip.children[2].textContent);
+  }
+  return { told: told.size, markup };
+}"""
+
+
 def test_nothing_of_a_hostile_run_runs(browser: Any, tmp_path: Path) -> None:
     root = hostile_run(tmp_path)
     file = root / "report.html"
@@ -98,10 +120,7 @@ def test_nothing_of_a_hostile_run_runs(browser: Any, tmp_path: Path) -> None:
             if detail.is_visible():
                 detail.click()
         page.select_option("#map-colour", "model")
-        box = page.locator("#map").bounding_box()
-        for step in range(60):
-            across, up = (step % 10 + 0.5) / 10, (step // 10 + 0.5) / 6
-            page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * up)
+        assert page.evaluate(POINT_AT_ALL) == {"told": len(ATTACKS), "markup": 0}
         page.fill("#map-search", ATTACKS[0])
         page.wait_for_timeout(300)
         assert page.evaluate("window.stolen") is None
