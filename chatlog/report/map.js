@@ -156,7 +156,7 @@
       grouped.groups.forEach(([name, hex], group) => {
         if (!name) return;
         const button = element("button", name, { type: "button", "aria-pressed": String(only === group) });
-        const mark = element("span", "", { class: "mark", "aria-hidden": "true" });
+        const mark = element("span", "", { class: "dot", "aria-hidden": "true" });
         mark.style.background = hex;
         button.prepend(mark);
         button.addEventListener("click", () => ((only = only === group ? null : group), refresh()));

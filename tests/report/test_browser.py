@@ -67,6 +67,10 @@ def test_everything_is_drawn(browser: Any, file: Path, scheme: str) -> None:
         figures = {figure.name for section in SECTIONS for figure in section.figures}
         assert figures <= set(watched.page.eval_on_selector_all("figure", "all => all.map((e) => e.id)"))
         assert watched.page.locator(".live .plot-container").count() == 4
+        # No rule of the style sheet changes the lengths of the funnel's bars.
+        drawn = "all => all.map((e) => [e.getAttribute('width'), parseFloat(getComputedStyle(e).width)])"
+        for told, seen in watched.page.eval_on_selector_all(".fn rect", drawn):
+            assert abs(float(told) - seen) < 0.01
         page, ink = watched.page.evaluate(
             "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
         )
