@@ -84,6 +84,9 @@ def test_the_demo(browser: Any, curated: Path) -> None:
     with opened(browser, file) as watched:
         watched.see_all()
         page = with_map(watched)
+        # A query that a real run does not understand would leave its figure out.
+        figures = {figure.name for section in SECTIONS for figure in section.figures}
+        assert figures <= set(page.eval_on_selector_all("figure", "all => all.map((e) => e.id)"))
         with connect(curated / "run") as run:
             (points,) = run.execute("SELECT count(topic_x) FROM conversations WHERE kept").fetchone() or (0,)
         assert shown(page) == points > 0
@@ -323,6 +326,6 @@ def test_a_hundred_thousand_points_move_smoothly_and_are_small(browser: Any, tmp
         page.mouse.up()
         rate = page.evaluate("window.rate")
         print(f"{rate:.0f} frames a second, {step} moves, {file.stat().st_size:,} bytes")
-        # It is about 60 on two idle cores without a graphics card; busy ones must not fail the test.
+        # 35 to 49 were seen on two busy cores without a graphics card; busier ones must not fail the test.
         assert rate > 12 and step > 20
         clean(watched, file)
