@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,3 +60,18 @@ def opened(browser: Any, file: Path, **context: Any) -> Iterator[Watched]:
         page.on("request", lambda request: watched.requests.append(request.url))
         page.goto(file.as_uri())
         yield watched
+
+
+def clean(watched: Watched, file: Path) -> None:
+    assert watched.errors == []
+    assert [url for url in watched.requests if not url.startswith(("data:", "blob:"))] == [file.as_uri()]
+
+
+def with_map(watched: Watched) -> Any:
+    watched.page.locator("#map").scroll_into_view_if_needed()
+    watched.page.wait_for_selector("#map[data-ready]")
+    return watched.page
+
+
+def shown(page: Any) -> int:
+    return int(re.sub(r"\D", "", page.inner_text("#map-status").split(" of ")[0]))
