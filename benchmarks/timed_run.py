@@ -35,14 +35,14 @@ def main() -> None:
         pc.sum(pc.list_value_length(pq.read_table(path, columns=["messages"])["messages"])).as_py() or 0
         for path in (asked.out / "ingest").glob("*.parquet")
     )
-    language = summary.seconds.get("language")
     print(
         json.dumps(
             {
                 "counts": dict(summary.counts),
                 "shards": summary.shards,
                 "messages": messages,
-                "messages_a_second": round(messages / language) if language else None,
+                # By stage, of wall time with all workers, start-up included.
+                "messages_a_second": {name: round(messages / max(s, 1e-3)) for name, s in summary.seconds.items()},
                 "seconds": dict(summary.seconds),
                 "peak_mb": peak,
                 "peak_worker_mb": peak_worker,
