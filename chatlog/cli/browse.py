@@ -1,0 +1,72 @@
+"""`chatlog browse`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from chatlog.cli.output import AsJson, print_json
+from chatlog.cli.pipelines import RunFolder
+
+_PORT: Final = 8765
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(browse)
+
+
+def browse(
+    run: RunFolder,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A sample of `chatlog moderation` to label in the page.", show_default=False),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Of --labels: draw N messages into FILE when it is not there.", show_default=False
+        ),
+    ] = None,
+    as_logged: Annotated[
+        bool, typer.Option("--as-logged", help="Show texts as they were logged, before redaction.")
+    ] = False,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where to listen; by default on this machine alone.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = _PORT,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a page to search the conversations of a run, read them with what was decided, and label messages.
+
+    It goes on until Ctrl-C. The link that it prints holds a token, without which nothing is shown.
+    """
+    from chatlog.browse import browsing, is_loopback
+    from chatlog.errors import ConfigError
+
+    if sample is not None and labels is None:
+        raise ConfigError("--sample needs --labels FILE, where the sample is written and labelled")
+    if labels is not None and sample is not None and not labels.exists():
+        from chatlog.moderation.reading import judged_run
+        from chatlog.moderation.sample import sample as draw
+
+        draw(judged_run(run), sample, labels)
+    if not as_json:
+        typer.echo("reading the run ...", err=True)
+    with browsing(run, host=host, port=port, labels=labels, as_logged=as_logged) as server:
+        if as_json:
+            print_json({"run": str(run), "link": server.door.link, "rows": server.api.index.rows})
+        else:
+            typer.echo(f"{server.api.index.rows:,} conversations: {server.door.link}   (Ctrl-C ends it)")
+        if not is_loopback(host):
+            typer.echo(
+                f"warning: whoever reaches {host} and has the link reads this run, and the connection is not "
+                f"encrypted; safer: ssh -L {server.door.port}:127.0.0.1:{server.door.port}",
+                err=True,
+            )
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("ended", err=True)
