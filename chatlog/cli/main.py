@@ -8,7 +8,7 @@ from typing import Final
 
 import typer
 
-from chatlog.cli import browse, demo, evaluate, inspect, moderation, overlap, pii, pipelines, releases, train
+from chatlog.cli import browse, demo, evaluate, inspect, moderate, moderation, overlap, pii, pipelines, releases, train
 from chatlog.cli.output import JSON_FLAG, print_json
 from chatlog.errors import ChatlogError
 
@@ -29,6 +29,7 @@ inspect.add_to(app)
 browse.add_to(app)
 overlap.add_to(app)
 pii.add_to(app)
+app.add_typer(moderate.app, name="moderate")
 moderation.add_to(app)
 releases.add_to(app)
 evaluate.add_to(app)

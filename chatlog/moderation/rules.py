@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chatlog.errors import ConfigError
+from chatlog.models.engines.config import ModerateConfig
 from chatlog.models.judgments import Rule
 from chatlog.pipeline import Pipeline
 from chatlog.settings import valid
-from chatlog.models.engines.config import ModerateConfig
 from chatlog.stages.threshold import ThresholdConfig
 
 

@@ -35,7 +35,7 @@ def moderate(batch: pa.Table, engine: Engine, window: int) -> pa.Table:
         engine: judges.
         window: messages of context.
     """
-    rows = [_tasks(messages or [], window) for messages in batch.column("messages").to_pylist()]
+    rows = [tasks(messages or [], window) for messages in batch.column("messages").to_pylist()]
     distinct = list(dict.fromkeys(task for row in rows for task in row if task is not None))
     known = dict(zip(distinct, engine.judge(distinct), strict=True))
     judged = [[SKIPPED if task is None else known[task] for task in row] for row in rows]
@@ -55,7 +55,7 @@ def moderate(batch: pa.Table, engine: Engine, window: int) -> pa.Table:
     return pa.table(columns, schema=_WRITES)
 
 
-def _tasks(messages: Sequence[dict[str, Any] | None], window: int) -> list[Conversation | None]:
+def tasks(messages: Sequence[dict[str, Any] | None], window: int) -> list[Conversation | None]:
     """For each message, itself with its context before it; None where there is nothing to judge.
 
     The context's beginning moves on in steps of half a window, so that it holds between half a window and a whole

@@ -24,18 +24,24 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        text = body["input"]
-        scores = dict.fromkeys(("hate", "violence"), 0.01)
-        scores |= {name: float(value) for name, value in re.findall(r"\b(hate|violence)=([\d.]+\d)", text)}
-        if body["model"] == "other":
-            scores |= {name: float(value) for name, value in re.findall(r"\b(hate|violence)~([\d.]+\d)", text)}
-        failed = "refused" in text or (body["model"] == "other" and "unheard" in text)
-        result = {"flagged": max(scores.values()) > 0.5, "category_scores": scores}
-        data = json.dumps({"results": [result]}).encode()
+        given = body["input"]
+        results = [result(text, body["model"]) for text in ([given] if isinstance(given, str) else given)]
+        failed = None in results
+        data = json.dumps({"results": results}).encode()
         self.send_response(400 if failed else 200)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+def result(text: str, model: str) -> dict[str, Any] | None:
+    scores = dict.fromkeys(("hate", "violence"), 0.01)
+    scores |= {name: float(value) for name, value in re.findall(r"\b(hate|violence)=([\d.]+\d)", text)}
+    if model == "other":
+        scores |= {name: float(value) for name, value in re.findall(r"\b(hate|violence)~([\d.]+\d)", text)}
+    if "refused" in text or (model == "other" and "unheard" in text):
+        return None
+    return {"flagged": max(scores.values()) > 0.5, "category_scores": scores}
 
 
 @contextmanager

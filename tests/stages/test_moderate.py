@@ -11,10 +11,10 @@ import pytest
 from pydantic import ValidationError
 
 from chatlog.errors import ConfigError, MissingExtra
-from chatlog.models.guards import Judgment, Message, Thresholds, Verdict, failed
-from chatlog.schema import CATEGORIES, MESSAGES
 from chatlog.models.engines.config import ModerateConfig
 from chatlog.models.engines.opening import check
+from chatlog.models.guards import Judgment, Message, Thresholds, Verdict, failed
+from chatlog.schema import CATEGORIES, MESSAGES
 from chatlog.stages.moderate import MODERATE, moderate
 
 

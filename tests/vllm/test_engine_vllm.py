@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from chatlog.schema import MESSAGES
 from chatlog.models.engines.config import ModerateConfig
+from chatlog.schema import MESSAGES
 from chatlog.stages.moderate import MODERATE
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]

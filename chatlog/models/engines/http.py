@@ -28,6 +28,11 @@ class HttpEngine:
         self._loop = loop
         self._slots = asyncio.Semaphore(caller.endpoints.slots)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """What its servers were asked so far; nothing of OpenAI's moderation endpoint, which tells no tokens."""
+        return dict(self._calls.counts) if isinstance(self._calls, GuardCalls) else {}
+
     def judge(self, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
         """One judgment a conversation, in order."""
         return _wait_for(self._loop, self._judge(conversations))

@@ -62,6 +62,16 @@ def read_answer(body: Any, question: Question) -> Answer:
         raise Again("answer of another form") from None
 
 
+def read_usage(body: Any) -> tuple[int, int]:
+    """Tokens of the prompt, and how many of them the server had in its prefix cache; 0 where it does not tell."""
+    usage = body.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    details = usage.get("prompt_tokens_details")
+    told = (usage.get("prompt_tokens"), details.get("cached_tokens") if isinstance(details, dict) else None)
+    sent, cached = (number if isinstance(number, int) and 0 <= number < 2**40 else 0 for number in told)
+    return sent, cached
+
+
 def read_moderations(body: Any, count: int) -> list[Verdict | None]:
     """The verdicts on `count` inputs, in order; None where one's result has another form.
 

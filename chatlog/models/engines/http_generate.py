@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from chatlog.models.engines.http_answers import has_extensions, read_answer, request
+from chatlog.models.engines.http_answers import has_extensions, read_answer, read_usage, request
 from chatlog.models.engines.http_attempts import Caller
 from chatlog.models.engines.http_calls import CallFailed, Refused, TooLong
 from chatlog.models.engines.http_endpoints import Endpoint
@@ -29,6 +29,8 @@ class GuardCalls:
         self._guard = guard
         self._thresholds = thresholds
         self._limit = max_characters
+        self.counts = {"prompts": 0, "prompt_tokens": 0, "cached_tokens": 0}
+        """Answers that came, and the tokens of their prompts by the servers' own accounts."""
 
     async def judge(self, conversation: Sequence[Message], affinity: bytes, ends: float) -> Judgment:
         """The judgment of the last message."""
@@ -73,7 +75,11 @@ class GuardCalls:
             endpoint.extended = False
         else:
             endpoint.extended = extended or endpoint.extended
-        return read_answer(body, question)
+        answer = read_answer(body, question)
+        sent, cached = read_usage(body)
+        for name, number in (("prompts", 1), ("prompt_tokens", sent), ("cached_tokens", cached)):
+            self.counts[name] += number
+        return answer
 
     async def _post(self, question: Question, ends: float, endpoint: Endpoint, extended: bool) -> Any:
         path, body = request(question, self._caller.settings.model, extended)

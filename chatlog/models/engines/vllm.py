@@ -35,7 +35,12 @@ _ROUND: Final = 256
 
 @dataclass(frozen=True)
 class VllmSettings:
-    """How the model is run; as the settings of the same names in ModerateConfig."""
+    """How the model is run; as the settings of the same names in ModerateConfig.
+
+    Attributes:
+        ordered: whether prompts are asked in the order of their tokens.
+        cache_blocks: of the prefix cache; None for as many as the memory holds.
+    """
 
     model: str
     max_characters: int
@@ -49,6 +54,7 @@ class VllmSettings:
     restarts: int
     slice_prompts: int
     ordered: bool = True
+    cache_blocks: int | None = None
 
 
 def check_vllm() -> None:
@@ -258,6 +264,8 @@ def open_vllm(settings: VllmSettings, guard: Guard, thresholds: Thresholds) -> I
         "seed": 0,
         "disable_log_stats": True,
     }
+    if settings.cache_blocks is not None:
+        arguments["num_gpu_blocks_override"] = settings.cache_blocks
     if isinstance(guard, SequenceClassifier):
         arguments["runner"] = "pooling"
     else:
