@@ -151,7 +151,8 @@ def test_every_answer_has_the_policy(server: BrowseServer) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/../pyproject.toml", "/..%2f..%2fetc/passwd", "/static/../api.py", "//etc/passwd", "/index.html", "/app.js/",
-     "/app.js%00", "/__init__.py", "/%2e%2e/index.py", "/api/../app.js", "/api/message/0/../../run", "/api/conversation/%30"],
+     "/app.js%00", "/__init__.py", "/%2e%2e/index.py", "/api/../app.js", "/api/message/0/../../run",
+     "/api/conversation/%30"],
 )  # fmt: skip
 def test_no_path_leads_out(server: BrowseServer, path: str) -> None:
     assert ask(server, path).status == 404

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -85,10 +86,22 @@ class Window:
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=full)
 
+    def until(self, condition: str) -> None:
+        """Waits until an expression is true: Playwright's own way evaluates texts, which a policy forbids."""
+        until(self.page, condition)
+
     def widest(self) -> int:
         """By how many pixels the page is wider than its window: 0 where nothing scrolls sideways."""
         wide: int = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         return wide
+
+
+def until(page: Page, condition: str, seconds: float = 15) -> None:
+    """Waits until an expression is true in a page."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, f"never true: {condition}"
+        page.wait_for_timeout(25)
 
 
 @contextmanager

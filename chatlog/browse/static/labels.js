@@ -13,15 +13,20 @@ const mark = marker();
 export async function showLabels(params) {
   under?.abort();
   under = new AbortController();
+  const { signal } = under;
   const place = params.get("place");
+  busy(true);
   try {
-    shown = await ask("labels", place === null ? null : new URLSearchParams({ place }), { signal: under.signal });
+    shown = await ask("labels", place === null ? null : new URLSearchParams({ place }), { signal });
     progress(shown.counts);
     draw();
   } catch (error) {
     complain($("labels"), error);
   }
+  if (!signal.aborted) busy(false);
 }
+
+const busy = (is) => $("labels").setAttribute("aria-busy", String(is));
 
 /** What a key does here; nothing for others. */
 export function labelKey(key) {
@@ -42,8 +47,9 @@ function to(place) {
 }
 
 async function give(label) {
-  if (saving) return;
+  if (saving || !shown) return;
   saving = true;
+  busy(true);
   $("label-said").textContent = "saving…";
   try {
     const body = JSON.stringify({ id: shown.id, label });
@@ -52,11 +58,15 @@ async function give(label) {
     if (label === null || told.next === null) {
       shown = { ...shown, label, counts: told.counts, next: told.next };
       draw();
+      busy(false);
     } else {
+      // Until the next message is there, a key must not label this one again.
+      shown = null;
       go((params) => params.set("place", told.next));
     }
   } catch (error) {
     complain($("label-said"), error);
+    busy(false);
   } finally {
     saving = false;
   }
