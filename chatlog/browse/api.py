@@ -16,7 +16,8 @@ from chatlog.browse import reading
 from chatlog.browse.facets import SAME
 from chatlog.browse.index import PAGE, SORTS, Filter, Index
 from chatlog.browse.labelling import LabelFile
-from chatlog.browse.search import Searches, terms_of
+from chatlog.browse.matching import terms_of
+from chatlog.browse.search import Searches
 from chatlog.engine.intake import planned_shards
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.store import Run
@@ -97,16 +98,18 @@ class Api:
         began = time.monotonic()
         asked, text, role = self._asked(params)
         told: dict[str, Any] = {"searched": self.index.rows, "rows": self.index.rows, "done": True}
-        found, places = None, {}
+        found, search = None, None
         terms = terms_of(text, role)
         if terms.wanted or terms.unwanted:
             search = self._searches.search(terms, PATIENCE)
-            found, places = search.found, search.places
+            found = search.found
             told |= {"searched": search.rows, "done": search.done}
             named = self.index.ids(text.strip())
             if named:
                 found = np.union1d(found, np.array(named, dtype=np.int64))
         page = self.index.page(asked, found)
+        rows = [item["row_id"] for item in page["items"]]
+        places = {} if search is None else self._searches.places(search, rows)
         for item in page["items"]:
             place = places.get(item["row_id"])
             item["place"] = None if place is None else asdict(place)
@@ -202,7 +205,7 @@ def open_api(
             "roles": ROLES,
             "same": list(SAME),
         }
-        api = Api(run, pipeline, index, Searches([run.part(writer, shard) for shard in done]), about)
+        api = Api(run, pipeline, index, Searches({shard: run.part(writer, shard) for shard in done}), about)
         api.labels = sample
         yield api
 

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from chatlog.browse.facets import SAME, Facet, facets_of, selected
-from chatlog.browse.search import Ints
+from chatlog.browse.matching import Ints
 from chatlog.errors import ConfigError, DataError
 from chatlog.models.judgments import NATIVE_SCORE
 from chatlog.query import first_line

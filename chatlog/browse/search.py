@@ -7,92 +7,31 @@ the last searches: pages, facets and other orders of one search cost no second r
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
-from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from chatlog.errors import ConfigError, DataError
-from chatlog.schema import KEY, ROLES
-
-TERMS: Final = 20
-"""Words and phrases of one search at most."""
+from chatlog.browse.matching import Ints, Place, Terms, in_batch
+from chatlog.errors import DataError
+from chatlog.schema import KEY
 
 KEPT: Final = 8
 """Searches that are remembered."""
 
-SNIPPETS: Final = 20_000
-"""Found conversations of a search whose place in the text is remembered; the others are shown by how they begin."""
-
-BEFORE: Final = 60
-AROUND: Final = 240
-"""Characters of a snippet: before what was found, and in all."""
-
-_WORDS: Final = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
+PLACES: Final = 1_000
+"""Found conversations of a search whose place in the text is remembered; those of the others are looked for again."""
 
 _COLUMNS: Final = (KEY.name, "system", "messages.list.element.role", "messages.list.element.content")
-
-Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What a search asks for: all of `wanted` and none of `unwanted`, in messages of `role`; lower case.
-
-    Attributes:
-        role: user, assistant, system or tool; empty for any.
-    """
-
-    wanted: tuple[str, ...]
-    unwanted: tuple[str, ...]
-    role: str = ""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a search first found its longest word: message (-1: system prompt), code point, and the text around."""
-
-    message: int
-    at: int
-    text: str
-
-
-def terms_of(text: str, role: str = "") -> Terms:
-    """The terms of what a person typed: words, "phrases in quotes", and -unwanted ones.
-
-    Raises:
-        ConfigError: too many terms, or an unknown role.
-    """
-    wanted: list[str] = []
-    unwanted: list[str] = []
-    for minus, phrase, word in _WORDS.findall(text):
-        term = lowered(phrase or word)
-        if term.strip():
-            (unwanted if minus else wanted).append(term)
-    if len(wanted) + len(unwanted) > TERMS:
-        raise ConfigError(f"a search takes at most {TERMS} words, found {len(wanted) + len(unwanted)}")
-    if role and role not in ROLES:
-        raise ConfigError(f"unknown role {role!r}; there are {', '.join(ROLES)}")
-    # The longest first: it is likely the rarest, and the others are then looked for in few conversations.
-    return Terms(tuple(sorted(set(wanted), key=len, reverse=True)), tuple(sorted(set(unwanted))), role)
-
-
-def lowered(text: str) -> str:
-    """Lower case, code point by code point, so that offsets hold."""
-    made: str = pc.utf8_lower(pa.scalar(text)).as_py()
-    return made
 
 
 @dataclass
@@ -102,7 +41,7 @@ class Search:
     Attributes:
         rows: rows that were searched.
         done: whether all were.
-        places: of the first SNIPPETS conversations found.
+        places: of about the first PLACES conversations found.
     """
 
     terms: Terms
@@ -118,7 +57,7 @@ class Search:
         """`(n,)`: row_ids of the conversations found so far, ascending."""
         return np.concatenate(self._found) if self._found else np.empty(0, dtype=np.int64)
 
-    def advance(self, groups: Sequence[tuple[Path, int]], seconds: float) -> None:
+    def advance(self, groups: Sequence[Group], seconds: float) -> None:
         """Searches on for about so long, at least a step.
 
         Raises:
@@ -128,42 +67,57 @@ class Search:
         step = min(4, os.cpu_count() or 1)
         with self._lock, ThreadPoolExecutor(step) as pool:
             while self._next < len(groups):
-                for rows, found, places in pool.map(self._group, groups[self._next : self._next + step]):
+                known = len(self.places) >= PLACES
+                for group, told in pool.map(
+                    lambda group, known=known: (group, group.search(self.terms, places=not known)),
+                    groups[self._next : self._next + step],
+                ):
                     self._next += 1
-                    self.rows += rows
-                    self._found.append(found)
-                    if len(self.places) < SNIPPETS:
-                        self.places.update(places)
+                    self.rows += group.rows
+                    self._found.append(np.array(sorted(told), dtype=np.int64))
+                    self.places |= {row: place for row, place in told.items() if place is not None}
                 if time.monotonic() > end:
                     break
             self.done = self._next >= len(groups)
 
-    def _group(self, group: tuple[Path, int]) -> tuple[int, Ints, dict[int, Place]]:
-        path, number = group
-        rows, found = 0, list[Ints]()
-        places: dict[int, Place] = {}
+
+@dataclass(frozen=True)
+class Group:
+    """A row group of a part file, of `rows` rows from row_id `first` on."""
+
+    path: Path
+    number: int
+    first: int
+    rows: int
+
+    def search(self, terms: Terms, *, places: bool, among: Ints | None = None) -> dict[int, Place | None]:
+        """The row_ids that match, each with its place when those are asked for; only those `among`, when given.
+
+        Raises:
+            DataError: the file is missing or damaged.
+        """
+        found: dict[int, Place | None] = {}
         try:
-            with pq.ParquetFile(path) as file:
-                for batch in file.read_row_group(number, list(_COLUMNS)).to_batches():
-                    rows += len(batch)
-                    ids = batch[KEY.name].to_numpy()
-                    hits = dict(in_batch(batch, self.terms))
-                    found.append(ids[sorted(hits)])
-                    places |= {int(ids[row]): place for row, place in sorted(hits.items()) if place is not None}
+            with pq.ParquetFile(self.path) as file:
+                for batch in file.read_row_group(self.number, list(_COLUMNS)).to_batches():
+                    if among is not None:
+                        batch = batch.filter(pc.is_in(batch[KEY.name], pa.array(among)))
+                    ids = batch[KEY.name].to_pylist()
+                    found |= {ids[row]: place for row, place in in_batch(batch, terms, places=places)}
         except (OSError, pa.ArrowException) as error:
-            raise DataError(f"cannot read {path}: it is missing or damaged, or the run has changed") from error
-        return rows, np.concatenate(found) if found else np.empty(0, dtype=np.int64), places
+            raise DataError(f"cannot read {self.path}: it is missing or damaged, or the run has changed") from error
+        return found
 
 
 class Searches:
     """The last searches of a run.
 
     Args:
-        parts: the files to search, with the columns row_id, system and messages, in order.
+        parts: the files to search by shard, with the columns row_id, system and messages.
     """
 
-    def __init__(self, parts: Sequence[Path]) -> None:
-        self._groups = [(path, number) for path in parts for number in range(_row_groups(path))]
+    def __init__(self, parts: Mapping[int, Path]) -> None:
+        self._groups = [group for shard, path in sorted(parts.items()) for group in _groups(shard, path)]
         self._kept: OrderedDict[Terms, Search] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -182,97 +136,29 @@ class Searches:
             search.advance(self._groups, seconds)
         return search
 
+    def places(self, search: Search, rows: Sequence[int]) -> dict[int, Place]:
+        """Where a search found something in some of its rows.
 
-def _row_groups(path: Path) -> int:
-    try:
-        with pq.ParquetFile(path) as file:
-            return int(file.num_row_groups)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"cannot read {path}: it is missing or damaged; remove it and run again") from error
-
-
-def in_batch(batch: pa.RecordBatch, terms: Terms) -> Iterator[tuple[int, Place | None]]:
-    """The rows of a batch that match, by their place in it, each with where its first term stands."""
-    texts, row, position = _texts(batch, terms.role)
-    lower = pc.utf8_lower(texts)
-    buffers = lower.buffers()
-    blob = buffers[2].to_pybytes() if buffers[2] is not None else b""
-    starts = np.frombuffer(buffers[1], dtype=np.int64)[: len(texts) + 1].tolist() if len(texts) else [0]
-    text = _Text(blob, starts, row.tolist())
-    rows: set[int] | None = None
-    first: dict[int, tuple[int, int]] = {}
-    for term in terms.wanted:
-        hits = text.first(term.encode(), rows)
-        first = first or hits
-        rows = set(hits)
-        if not rows:
-            return
-    if rows is None:
-        rows = set(range(len(batch)))
-    for term in terms.unwanted:
-        rows -= set(text.first(term.encode(), rows))
-    for place in rows:
-        yield place, _place(texts, position, first.get(place), blob, starts)
-
-
-def _texts(batch: pa.RecordBatch, role: str) -> tuple[pa.Array, Ints, Ints]:
-    """Texts (large_string), the rows that they are of, and their positions in it; system prompts come last."""
-    column, systems = batch["messages"], batch["system"]
-    messages = pc.list_flatten(column)
-    row = pc.list_parent_indices(column).to_numpy().astype(np.int64)
-    starts = np.searchsorted(row, np.arange(len(batch)))
-    position = np.arange(len(row), dtype=np.int64) - starts[row]
-    contents = pc.struct_field(messages, "content")
-    if role:
-        chosen = pc.fill_null(pc.equal(pc.struct_field(messages, "role"), role), False)
-        mask = chosen.to_numpy(zero_copy_only=False)
-        contents, row, position = contents.filter(chosen), row[mask], position[mask]
-    texts = [contents.cast(pa.large_string())]
-    if role in ("", "system"):
-        texts.append(systems.cast(pa.large_string()))
-        row = np.concatenate([row, np.arange(len(batch), dtype=np.int64)])
-        position = np.concatenate([position, np.full(len(batch), -1, dtype=np.int64)])
-    return pa.concat_arrays(texts), row, position
-
-
-@dataclass(frozen=True)
-class _Text:
-    """Texts one after another in `blob`, of `starts[i]` to `starts[i + 1]`, each of a row."""
-
-    blob: bytes
-    starts: list[int]
-    row: list[int]
-
-    def first(self, term: bytes, rows: set[int] | None) -> dict[int, tuple[int, int]]:
-        """Row to the text and the place in the blob where the term first stands; only of `rows`, when given."""
-        found: dict[int, tuple[int, int]] = {}
-        if rows is not None and len(rows) * 10 < len(self.row):
-            for index, row in enumerate(self.row):
-                if row in rows and row not in found:
-                    at = self.blob.find(term, self.starts[index], self.starts[index + 1])
-                    if at >= 0:
-                        found[row] = index, at
-            return found
-        at = self.blob.find(term)
-        while at >= 0:
-            index = bisect_right(self.starts, at) - 1
-            row, end = self.row[index], self.starts[index + 1]
-            if at + len(term) > end:  # it runs into the next text
-                at = self.blob.find(term, at + 1)
-                continue
-            if row not in found and (rows is None or row in rows):
-                found[row] = index, at
-            at = self.blob.find(term, end)
+        Raises:
+            DataError: a part file is missing or damaged.
+        """
+        found = {row: search.places[row] for row in rows if row in search.places}
+        missing = np.array([row for row in rows if row not in found], dtype=np.int64)
+        for group in self._groups if len(missing) and search.terms.wanted else ():
+            inside = missing[(missing >= group.first) & (missing < group.first + group.rows)]
+            if len(inside):
+                told = group.search(search.terms, places=True, among=inside)
+                found |= {row: place for row, place in told.items() if place is not None}
         return found
 
 
-def _place(
-    texts: pa.Array, position: Ints, hit: tuple[int, int] | None, blob: bytes, starts: list[int]
-) -> Place | None:
-    if hit is None:
-        return None
-    index, byte = hit
-    at = len(blob[starts[index] : byte].decode("utf-8", "replace"))
-    text: Any = texts[index].as_py()
-    begin = max(0, at - BEFORE)
-    return Place(int(position[index]), at, text[begin : begin + AROUND])
+def _groups(shard: int, path: Path) -> Iterator[Group]:
+    first = shard << 32
+    try:
+        with pq.ParquetFile(path) as file:
+            for number in range(file.num_row_groups):
+                rows = file.metadata.row_group(number).num_rows
+                yield Group(path, number, first, rows)
+                first += rows
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"cannot read {path}: it is missing or damaged; remove it and run again") from error

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chatlog.browse.search import KEPT, Searches, Terms, in_batch, terms_of
+from chatlog.browse.matching import Terms, in_batch, terms_of
+from chatlog.browse.search import KEPT, PLACES, Searches
 from chatlog.errors import ConfigError, DataError
 from chatlog.query import connect
 from chatlog.schema import KEY, MESSAGES
@@ -91,13 +92,13 @@ def test_words_phrases_and_roles_are_read() -> None:
         terms_of("x", "nobody")
 
 
-def parts(folder: Path, groups: Sequence[int]) -> list[Path]:
-    made = []
+def parts(folder: Path, groups: Sequence[int]) -> dict[int, Path]:
+    made = {}
     for part, count in enumerate(groups):
         path = folder / f"part-{part}.parquet"
         rows = [row((part << 32) | number, f"text {number} of {part}") for number in range(count)]
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path, row_group_size=10)
-        made.append(path)
+        made[part] = path
     return made
 
 
@@ -130,8 +131,21 @@ def test_searches_are_kept_and_the_oldest_forgotten(tmp_path: Path) -> None:
         searches.search(terms_of("text"), 60)
 
 
+def test_places_past_those_remembered_are_looked_for_again(tmp_path: Path) -> None:
+    searches = Searches(parts(tmp_path, [PLACES + 200, 300]))
+    search = searches.search(terms_of("text -7"), 60)
+    assert PLACES <= len(search.places) < len(search.found)
+    rows = search.found[[0, -1, -2]].tolist()
+    assert [row in search.places for row in rows] == [True, False, False]
+    found = searches.places(search, [*rows, 7])
+    assert {row: place.text for row, place in found.items()} == {
+        rows[0]: "text 0 of 0", rows[1]: "text 299 of 1", rows[2]: "text 298 of 1"
+    }  # fmt: skip
+    assert searches.places(searches.search(terms_of("-text"), 60), [0]) == {}
+
+
 def test_it_finds_what_sql_finds(curated: Path) -> None:
-    searches = Searches(sorted((curated / "run" / "redact").glob("part-*.parquet")))
+    searches = Searches(dict(enumerate(sorted((curated / "run" / "redact").glob("part-*.parquet")))))
     with connect(curated / "run") as connection:
         for word in ("python", "the", "ü", "привет", "?", "zzzz"):
             rows = connection.execute(

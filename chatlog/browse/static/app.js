@@ -54,7 +54,11 @@ function told() {
   else if (about.redacted) parts.push("Texts are shown after redaction; what redaction missed is still in them.");
   else parts.push(`Texts are shown as the stage ${about.writer} left them: this pipeline does not redact, or not last.`);
   if (about.without_text)
-    parts.push(`${number(about.without_text)} conversations have no text: the stage ${about.writer} was not given them.`);
+    parts.push(
+      about.without_text === 1
+        ? `One conversation has no text: the stage ${about.writer} was not given it.`
+        : `${number(about.without_text)} conversations have no text: the stage ${about.writer} was not given them.`,
+    );
   $("shown").textContent = parts.join(" ");
   $("shown").classList.toggle("warn", !about.redacted);
 }
