@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from chatlog.cli.output import AsJson, print_json
 from chatlog.cli.pipelines import RunFolder
+
+if TYPE_CHECKING:
+    from chatlog.browse import BrowseServer
 
 _PORT: Final = 8765
 
@@ -43,7 +46,7 @@ def browse(
 
     It goes on until Ctrl-C. The link that it prints holds a token, without which nothing is shown.
     """
-    from chatlog.browse import browsing, is_loopback
+    from chatlog.browse import browsing
     from chatlog.errors import ConfigError
 
     if sample is not None and labels is None:
@@ -56,17 +59,24 @@ def browse(
     if not as_json:
         typer.echo("reading the run ...", err=True)
     with browsing(run, host=host, port=port, labels=labels, as_logged=as_logged) as server:
-        if as_json:
-            print_json({"run": str(run), "link": server.door.link, "rows": server.api.index.rows})
-        else:
-            typer.echo(f"{server.api.index.rows:,} conversations: {server.door.link}   (Ctrl-C ends it)")
-        if not is_loopback(host):
-            typer.echo(
-                f"warning: whoever reaches {host} and has the link reads this run, and the connection is not "
-                f"encrypted; safer: ssh -L {server.door.port}:127.0.0.1:{server.door.port}",
-                err=True,
-            )
         try:
+            _tell(server, run, as_json)
             server.serve_forever()
         except KeyboardInterrupt:
             typer.echo("ended", err=True)
+
+
+def _tell(server: BrowseServer, run: Path, as_json: bool) -> None:
+    from chatlog.browse import is_loopback
+
+    door = server.door
+    if not is_loopback(door.host):
+        typer.echo(
+            f"warning: whoever reaches {door.host} and has the link reads this run, and the connection is not "
+            f"encrypted; safer: ssh -L {door.port}:127.0.0.1:{door.port}",
+            err=True,
+        )
+    if as_json:
+        print_json({"run": str(run), "link": door.link, "rows": server.api.index.rows})
+    else:
+        typer.echo(f"{server.api.index.rows:,} conversations: {door.link}   (Ctrl-C ends it)")
