@@ -33,6 +33,9 @@ PATIENCE: Final = 1.0
 _TEXT: Final = 2_000
 """Characters of a search at most."""
 
+_VERDICT: Final = ("f_flagged", "f_category", "score")
+"""What an item tells of moderation: not while somebody is to label a message of its conversation."""
+
 Params = Mapping[str, list[str]]
 
 
@@ -113,6 +116,8 @@ class Api:
         for item in page["items"]:
             place = places.get(item["row_id"])
             item["place"] = None if place is None else asdict(place)
+            if self.labels is not None and self.labels.blind(item["row_id"]):
+                item |= {name: None for name in _VERDICT if name in item}
         return told | page | {"page": asked.page, "size": PAGE, "seconds": round(time.monotonic() - began, 3)}
 
     def _asked(self, params: Params) -> tuple[Filter, str, str]:

@@ -86,17 +86,24 @@ def test_a_verdict_is_hidden_until_its_message_is_labelled(api: Api, path: Path)
     id_ = rows(path)[0]["id"]
     _, row_id, position = id_.split("-")
 
+    def listed() -> Any:
+        items = api.get("search", {})["items"]
+        (flag,) = [item["f_flagged"] for item in items if item["row_id"] == int(row_id)]
+        return flag
+
     def told() -> tuple[dict[str, Any], list[str]]:
         found = api.get(f"conversation/{row_id}", {})
         return found["shown"][int(position)], [fact["name"] for fact in found["facts"]]
 
     message, facts = told()
     assert message["verdict"] == {"hidden": True} and message["sampled"] == 0 and "moderation" not in facts
+    assert listed() is None
     for row in rows(path):
         if row["id"].split("-")[1] == row_id:
             api.post("labels", {"id": row["id"], "label": True})
     message, facts = told()
     assert message["verdict"]["status"] == "ok" and "moderation" in facts
+    assert listed() in ("flagged", "not flagged")
 
 
 def test_what_an_editor_changes_meanwhile_is_kept(api: Api, path: Path) -> None:
