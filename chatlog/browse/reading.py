@@ -83,6 +83,7 @@ def _facts(told: Explanation, *, blind: bool, released: bool) -> list[dict[str, 
         left_out = left_out if fact.part else _left_out(fact.name, blind=blind, released=released)
         if not left_out:
             facts.append({"name": fact.name, "text": fact.text[:_FACT], "part": fact.part, "row": fact.row})
+    facts.sort(key=lambda fact: fact["name"] != "release")  # why it is left out is what is looked for
     more = len(facts) - FACTS
     if more > 0:
         facts[FACTS:] = [{"name": "more", "text": f"{more:,}; chatlog explain tells them", "part": True, "row": None}]

@@ -169,7 +169,7 @@ async function toPlace(talk, id, place, told, mark, signal) {
     const text = h("div", { className: "text", dir: "auto" }, "… ", mark(found.content), " …");
     target?.append(h("div", { className: "far" }, h("p", { className: "small" }, `Found at character ${number(place.at + 1)}:`), text));
   }
-  (target?.querySelector("mark") ?? target)?.scrollIntoView({ block: "center" });
+  (target?.querySelector("mark") ?? target)?.scrollIntoView({ block: "nearest" });
 }
 
 function verdict(told) {
