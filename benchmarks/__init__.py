@@ -1,0 +1,1 @@
+"""Benchmarks: chatlog beside other tools. Not part of the package."""

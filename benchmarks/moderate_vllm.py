@@ -157,10 +157,20 @@ def order(model: Path, arguments: argparse.Namespace, work: list[Task], tokens: 
 
 def alone(arguments: argparse.Namespace, side: str, kind: str) -> float:
     """One side's seconds, measured by this script in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.moderate_vllm", "--work", str(arguments.work), "--shape", arguments.shape]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.moderate_vllm",
+        "--work",
+        str(arguments.work),
+        "--shape",
+        arguments.shape,
+    ]
     command += ["--conversations", str(arguments.conversations), "--side", side, "--kind", kind]
     made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return float(json.loads(made.stdout.splitlines()[-1])["seconds"])
+    # vLLM says things after it, too.
+    told = next(line for line in made.stdout.splitlines() if line.startswith('{"seconds"'))
+    return float(json.loads(told)["seconds"])
 
 
 def overhead(arguments: argparse.Namespace, kind: str, prompts: int) -> dict[str, Any]:

@@ -103,6 +103,9 @@ def report(
         Path | None,
         typer.Option("--out", metavar="FILE", help="HTML file; RUN/report.html by default.", show_default=False),
     ] = None,
+    min_users: Annotated[
+        int, typer.Option(min=1, help="Users below whom a topic or a cluster of duplicates shows no name and no text.")
+    ] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Write one HTML file about a run that opens with no network."""
@@ -111,7 +114,7 @@ def report(
 
     path = out or run / "report.html"
     with connect(run) as connection:
-        write_report(connection, path)
+        write_report(connection, path, min_users=min_users)
     if as_json:
         print_json({"report": str(path), "bytes": path.stat().st_size})
     else:

@@ -162,3 +162,7 @@ def status(run: RunFolder, as_json: AsJson = False) -> None:
             for stage in stages
         ]
     )
+    for stage in stages:
+        counted = {name: number for name, number in stage.counts.items() if number}
+        if counted:
+            typer.echo(f"{stage.stage}: " + ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counted.items()))

@@ -24,15 +24,33 @@ def moderator(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="Labelled sets: JSON Lines of text, lang, flagged, labels.")
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the weights go.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", help="Where the weights go; with --base, a folder that is not there."),
+    ],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Fine-tune this encoder end to end instead: a carried name, a path, or a Hub id with its revision.",
+            show_default=False,
+        ),
+    ] = None,
+    epochs: Annotated[float, typer.Option(min=0.01, help="Of --base: how often each row is seen.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and files give the same weights.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Fit the small moderation classifier on sentence embeddings."""
+    """Fit the small moderation classifier on sentence embeddings, or fine-tune a larger one end to end."""
     from chatlog.evaluate.labelled import read_rows
     from chatlog.models.moderator.train import read_sets, train_moderator
 
-    made = train_moderator(read_sets(files, read_rows), out, seed)
+    sets = read_sets(files, read_rows)
+    if base is None:
+        made = train_moderator(sets, out, seed)
+    else:
+        from chatlog.models.moderator.finetune import Tuning, finetune_moderator
+
+        made = finetune_moderator(sets, out, base, seed, Tuning(epochs=epochs))
     if as_json:
         print_json(made.to_json())
         return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatlog.engine.intake import stored_shards
@@ -25,6 +26,7 @@ class StageStatus:
         seconds: work that they took, summed over workers.
         bytes: size of their part files.
         failed: rows of them that failed, such as conversations whose moderation ended in an error.
+        counts: what their work cost beside time, such as the tokens that a model was sent and its cache held.
     """
 
     stage: str
@@ -35,6 +37,7 @@ class StageStatus:
     seconds: float
     bytes: int
     failed: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
@@ -69,6 +72,7 @@ def stage_status(run: Run, pipeline: Pipeline, steps: Sequence[PlannedStep]) -> 
 def _stage(run: Run, name: str, prints: list[str]) -> StageStatus:
     done = stale = rows = size = failed = 0
     seconds = 0.0
+    counts: Counter[str] = Counter()
     for shard, fingerprint in enumerate(prints):
         sidecar = run.read_sidecar(name, shard)
         if sidecar is None:
@@ -81,4 +85,5 @@ def _stage(run: Run, name: str, prints: list[str]) -> StageStatus:
         size += sidecar["bytes"]
         seconds += sidecar["seconds"]
         failed += sidecar.get("failed", 0)
-    return StageStatus(name, len(prints), done, stale, rows, round(seconds, 3), size, failed)
+        counts.update(sidecar.get("counts", {}))
+    return StageStatus(name, len(prints), done, stale, rows, round(seconds, 3), size, failed, dict(counts))

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from chatlog.errors import ConfigError, DataError, MissingExtra
 from chatlog.models.weights import locate
+from chatlog.models.weights_code import refuse_pickles
 
 DEFAULT: Final = "all-MiniLM-L6-v2"
 """384 dimensions, 22.7 M parameters, Apache-2.0; carried by a package, so that no network is needed."""
@@ -32,8 +33,6 @@ _CHARACTERS_PER_TOKEN: Final = 64
 
 _TOKENS_PER_BATCH: Final = 8192
 # Activations of one layer then stay near the size of a CPU's last cache; larger batches are slower there.
-
-_PICKLES: Final = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 
 Vectors = npt.NDArray[np.float32]
 
@@ -206,10 +205,4 @@ def _refuse_code(name: str, folder: Path) -> None:
     foreign = [kind for kind in classes if not kind.startswith("sentence_transformers.")]
     if foreign:
         raise ConfigError(f"model {name} brings code of its own ({foreign[0]}), which is never run")
-    for part in {folder, *folders}:
-        files = list(part.iterdir()) if part.is_dir() else []
-        pickled = any(file.suffix in _PICKLES for file in files)
-        if pickled and not any(file.suffix == ".safetensors" for file in files):
-            raise ConfigError(
-                f"model {name} holds pickled weights, which are never loaded; convert them to safetensors"
-            )
+    refuse_pickles(name, {folder, *folders})

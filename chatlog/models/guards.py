@@ -143,7 +143,8 @@ class Guard(Protocol):
     Attributes:
         name: what a config calls it.
         context: whether messages before the judged one are shown.
-        max_tokens: the longest answer that any of its questions allows.
+        max_tokens: the room beside its first questions, in tokens: for an answer, and for what a further
+            question is longer.
     """
 
     name: str

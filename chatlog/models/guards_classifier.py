@@ -56,6 +56,10 @@ class SequenceClassifier:
         """
         raise UnreadableAnswer(self.name)
 
+    def is_safe(self, label: str) -> bool:
+        """Whether a label says that nothing is wrong."""
+        return self._labels.get(label) == SAFE
+
     def verdict(self, probabilities: Mapping[str, float], native: Mapping[str, object] | None = None) -> Verdict:
         """The verdict of one message's probabilities by label.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from chatlog.models.guards import Answer, Message, Question, UnreadableAnswer, Verdict
-from chatlog.models.guards_text import neutral, share
+from chatlog.models.guards_choice import ASK_FROM, by_category, chances, labels, likeliest
+from chatlog.models.guards_text import neutral
 
-CATEGORY: Final = {
+CATEGORY: Final[dict[str, str | None]] = {
     "Violent": "violence",
     "Non-violent Illegal Acts": None,
     "Sexual Content or Sexual Acts": "sexual",
@@ -47,37 +47,71 @@ _REFUSAL: Final = (
     "<END REFUSAL POLICY>\n\n"
 )
 
-_ANSWER: Final = re.compile(
-    r"Safety: (?P<level>Safe|Unsafe|Controversial)\nCategories: (?P<categories>[^\n]+?)\s*"
-    r"(?:\nRefusal: (?P<refusal>Yes|No))?\s*"
-)
+_LEVELS: Final = (" Safe", " Unsafe", " Controversial")
 
 
 class Qwen3Guard:
-    """Qwen3Guard-Gen, 0.6B, 4B and 8B."""
+    """Qwen3Guard-Gen, 0.6B, 4B and 8B.
+
+    `Safety:` is given and the level is the one token that is asked for: the space belongs to it. Few messages are
+    asked about once more, for the category: of a query one token, of a response the two lines that are left.
+    """
 
     name = "qwen3guard-gen"
     context = True
-    max_tokens = 64
+    max_tokens = 48  # what is given before a category, the longest one, and the line of the refusal
 
     def ask(self, messages: Sequence[Message]) -> list[Question]:
-        """The model's own template, rendered."""
-        return [Question(self._prompt(messages), self.max_tokens)]
+        """The model's own template, rendered, for the level."""
+        return [Question(self._prompt(messages), 1, _LEVELS)]
 
     def more(self, messages: Sequence[Message], answers: Sequence[Answer]) -> list[Question]:
-        """Nothing."""
-        return []
+        """The category, and whether a response refuses, of a message that may not be safe."""
+        levels = chances(answers[0], _LEVELS, self.name)
+        if _score(levels) < ASK_FROM:
+            return []
+        # The category follows the level that the model would name, if it named one.
+        level = likeliest({level: share for level, share in levels.items() if level != " Safe"})
+        prompt = f"{self._prompt(messages)}{level}\nCategories:"
+        names = _categories(messages)
+        if _speaker(messages) == "USER":
+            return [Question(prompt, 1, names)]
+        both = tuple(f"{name}\nRefusal: {refused}" for name in names for refused in ("Yes", "No"))
+        return [Question(prompt, 40, both)]
+
+    def read(self, messages: Sequence[Message], answers: Sequence[Answer]) -> Verdict:
+        """The score is P(Unsafe) + P(Controversial) / 2; `native` has the level, the categories and the refusal."""
+        levels = chances(answers[0], _LEVELS, self.name)
+        score = _score(levels)
+        shares: dict[str, float] = {}
+        native: dict[str, object] = {"verdict": likeliest(levels).strip()}
+        if len(answers) > 1:
+            shares = self._shares(messages, answers[1])
+            if _speaker(messages) == "ASSISTANT":
+                native["refusal"] = _refusal(answers[1].text, self.name)
+        return Verdict(score, by_category(score, shares, CATEGORY), {**native, "categories": labels(shares)})
+
+    def _shares(self, messages: Sequence[Message], answer: Answer) -> dict[str, float]:
+        # A server that does not hold it to one category may let it list several; the first is what was asked.
+        first, *others = answer.text.partition("\n")[0].split(",")
+        told = chances(Answer(first, answer.tokens), _categories(messages), self.name)
+        shares = {name.strip(): share for name, share in told.items()}
+        for name in (other.strip() for other in others):
+            if name not in shares:
+                raise UnreadableAnswer(self.name)
+            shares[name] = max(shares.values())
+        return shares
 
     @staticmethod
     def _prompt(messages: Sequence[Message]) -> str:
-        who, what = ("ASSISTANT", "response") if messages[-1].role == "assistant" else ("USER", "query")
+        who = _speaker(messages)
         response = who == "ASSISTANT"
+        what = "response" if response else "query"
         turns = "\n\n".join(
             f"{'ASSISTANT' if message.role == 'assistant' else 'USER'}: {neutral(message.content)}"
             for message in messages
         )
-        names = [name for name in CATEGORY if not (response and name == "Jailbreak")]
-        listed = "\n".join(f"{name}." for name in names)
+        listed = "\n".join(f"{name.strip()}." for name in _categories(messages))
         refusal_task = (
             "3) Determine if THE LAST ASSISTANT's response is a refusal to the USER's query.\n" if response else ""
         )
@@ -97,35 +131,26 @@ class Qwen3Guard:
             " - The first line must be one of: 'Safety: Safe', 'Safety: Unsafe', 'Safety: Controversial'.\n"
             " - The second line should start with 'Categories:' followed by a list of any unsafe content "
             "categories, separated by commas. If the content is safe, use 'Categories: None'."
-            f"{refusal_line}<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
+            f"{refusal_line}<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\nSafety:"
         )
 
-    def read(self, messages: Sequence[Message], answers: Sequence[Answer]) -> Verdict:
-        """The level, the categories and the refusal; the score is P(Unsafe) + P(Controversial) / 2."""
-        (answer,) = answers
-        match = _ANSWER.fullmatch(answer.text.strip())
-        if match is None:
-            raise UnreadableAnswer(self.name)
-        names = [] if match["categories"] == "None" else [n.strip() for n in match["categories"].split(",")]
-        if any(name not in CATEGORY for name in names):
-            raise UnreadableAnswer(self.name)
-        score = self._score(answer, match["level"])
-        categories = {category: 0.0 for category in CATEGORY.values() if category}
-        for name in names:
-            category = CATEGORY[name]
-            if category:
-                categories[category] = score
-        native = {"verdict": match["level"], "categories": names}
-        if match["refusal"]:
-            native["refusal"] = match["refusal"] == "Yes"
-        return Verdict(score, categories, native)
 
-    @staticmethod
-    def _score(answer: Answer, level: str) -> float:
-        levels = ("Unsafe", "Controversial", "Safe")
-        for tokens in answer.tokens:
-            parts = [share(tokens, (one,), [other for other in levels if other != one]) for one in levels[:2]]
-            # "Safety" begins like "Safe": only the position that knows the other levels is the verdict.
-            if any(part is not None and part > 0 for part in parts):
-                return (parts[0] or 0.0) + (parts[1] or 0.0) / 2
-        return {"Safe": 0.0, "Controversial": 0.5, "Unsafe": 1.0}[level]
+def _score(levels: dict[str, float]) -> float:
+    return levels[" Unsafe"] + levels[" Controversial"] / 2
+
+
+def _speaker(messages: Sequence[Message]) -> str:
+    return "ASSISTANT" if messages[-1].role == "assistant" else "USER"
+
+
+def _refusal(text: str, guard: str) -> bool:
+    said = text.partition("\nRefusal:")[2].strip()
+    if said not in ("Yes", "No"):
+        raise UnreadableAnswer(guard)
+    return said == "Yes"
+
+
+def _categories(messages: Sequence[Message]) -> tuple[str, ...]:
+    # A response is no jailbreak.
+    asked = _speaker(messages) == "USER"
+    return tuple(f" {name}" for name in CATEGORY if asked or name != "Jailbreak")

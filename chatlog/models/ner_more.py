@@ -17,6 +17,7 @@ from pydantic import Field
 from chatlog.errors import MissingExtra
 from chatlog.models.ner import Entity
 from chatlog.models.weights import check_name, locate
+from chatlog.models.weights_code import refuse_code, refuse_pickles
 from chatlog.stage import Config
 
 _PERSON: Final = {"PER": "PERSON", "PERSON": "PERSON", "PS": "PERSON", "person": "PERSON", "name": "PERSON"}
@@ -63,6 +64,9 @@ class MoreNames:
 
     Args:
         model: its settings.
+
+    Raises:
+        ConfigError: its folder holds pickled weights or code.
     """
 
     def __init__(self, model: NamesModel) -> None:
@@ -71,7 +75,11 @@ class MoreNames:
         self.languages = frozenset(model.languages)
         self._min_score = model.min_score
         self._nlp: Any = None
-        path = str(locate(model.model))
+        folder = locate(model.model)
+        if model.kind != "spacy":
+            refuse_pickles(model.model, [folder])
+            refuse_code(model.model, folder)
+        path = str(folder)
         if model.kind == "spacy":
             from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
             from presidio_analyzer.predefined_recognizers import SpacyRecognizer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
+from textwrap import wrap
 from typing import Any, Final
 
 from chatlog.report.figures import Plot, Row
@@ -18,14 +19,23 @@ _LABEL: Final = 32
 _HOVER: Final = 90
 
 
-def plain(value: Any, length: int = _HOVER) -> str:
-    """A text of the run for a label: one line, no control or direction characters, cut, escaped."""
+def line(value: Any, length: int = _HOVER) -> str:
+    """A text of the run on one line, without control and direction characters, cut; not escaped."""
     text = "unknown" if value is None else str(value)
     text = "".join(c if c.isprintable() else " " for c in text)
     text = " ".join(text.split())
-    if len(text) > length:
-        text = text[: length - 1].rstrip() + "…"
-    return escape(text, quote=False)
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def plain(value: Any, length: int = _HOVER) -> str:
+    """The same for a label that plotly draws: escaped."""
+    return escape(line(value, length), quote=False)
+
+
+def tint(colour: str, share: float) -> str:
+    """A colour mixed with white, `share` of it, so that black letters can be read on it."""
+    parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(255 - (255 - part) * share):02x}" for part in parts)
 
 
 def number(value: float) -> str:
@@ -121,7 +131,7 @@ def bars(
             "fixedrange": True,
         },
         # Room for the number at the longest bar's end.
-        "xaxis": _value_axis(unit, share) | {"range": [0, widest * 1.16]},
+        "xaxis": _value_axis(unit, share, widest) | {"range": [0, widest * 1.16]},
     }
     return {"data": traces, "layout": layout, "tone": tone}
 
@@ -195,60 +205,49 @@ def timeline(rows: Sequence[Row], x: str, y: str, *, unit: str) -> Plot:
     return {"data": [trace], "layout": layout, "tone": "main"}
 
 
-def topic_map(rows: Sequence[Row]) -> Plot:
-    """A point a conversation, one colour and symbol a topic, the largest topics named on the map."""
-    groups: dict[Any, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row["topic_id"], []).append(row)
-    ranked = sorted(groups, key=lambda topic: (-len(groups[topic]), topic))
-    traces, labels = [], []
-    for index, topic in enumerate(ranked):
-        mine = groups[topic]
-        name = plain(mine[0]["label"] or f"topic {topic}", _HOVER)
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": name,
-                "x": [float(row["topic_x"]) for row in mine],
-                "y": [float(row["topic_y"]) for row in mine],
-                "marker": {
-                    "color": OKABE_ITO[index % len(OKABE_ITO)],
-                    "symbol": SYMBOLS[index // len(OKABE_ITO) % len(SYMBOLS)],
-                    "size": 6,
-                    "opacity": 0.75,
-                },
-                "customdata": [[plain(row["language"]), plain(row["model"])] for row in mine],
-                "hovertemplate": f"<b>{name}</b><br>%{{customdata[0]}}, %{{customdata[1]}}<extra></extra>",
-            }
-        )
-        if index < 12 and mine[0]["label"]:
-            xs = sorted(float(row["topic_x"]) for row in mine)
-            ys = sorted(float(row["topic_y"]) for row in mine)
-            labels.append(
-                {
-                    "x": xs[len(xs) // 2],
-                    "y": ys[len(ys) // 2],
-                    "text": plain(str(mine[0]["label"]).split(", ")[0], 20),
-                    "showarrow": False,
-                }
-            )
-    hidden = {"visible": False, "fixedrange": False}
-    layout = {
-        "height": 560,
-        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
-        "showlegend": False,
-        "hovermode": "closest",
-        "dragmode": "pan",
-        "xaxis": hidden,
-        # One unit is as long across as it is up: distances are what a map tells.
-        "yaxis": hidden | {"scaleanchor": "x", "scaleratio": 1},
-        "annotations": labels,
+def treemap(rows: Sequence[Row]) -> Plot | None:
+    """Topics as areas inside of their themes; rows have theme, topic, conversations, share, topic_id and parent."""
+    shown = [row for row in rows if row["conversations"]]
+    if not shown:
+        return None
+    themes = dict.fromkeys((row["parent"], row["theme"]) for row in shown if row["parent"] is not None)
+    colours = {parent: OKABE_ITO[place % len(OKABE_ITO)] for place, (parent, _) in enumerate(themes)}
+    totals = {parent: sum(row["conversations"] for row in shown if row["parent"] == parent) for parent, _ in themes}
+    ids = [f"theme {parent}" for parent, _ in themes] + [f"topic {row['topic_id']}" for row in shown]
+    names = [plain(name, _HOVER) for _, name in themes] + [plain(row["topic"], _HOVER) for row in shown]
+    told = [""] * len(themes) + [plain(row["keywords"] or "") for row in shown]
+    trace = {
+        "type": "treemap",
+        "branchvalues": "total",
+        "ids": ids,
+        "labels": names,
+        "parents": [""] * len(themes) + ["" if row["parent"] is None else f"theme {row['parent']}" for row in shown],
+        "values": [totals[parent] for parent, _ in themes] + [row["conversations"] for row in shown],
+        "customdata": told,
+        "text": [f"<b>{name}</b>" for name in names[: len(themes)]] + [_wrapped(row["topic"]) for row in shown],
+        "texttemplate": "%{text}<br>%{value}",
+        "hovertemplate": "<b>%{label}</b><br>%{value} conversations, %{percentRoot:.1%}"
+        "<br>%{customdata}<extra></extra>",
+        "marker": {
+            "colors": [tint(colours[parent], 0.75) for parent, _ in themes]
+            + [tint(colours.get(row["parent"], OKABE_ITO[0]), 0.4) for row in shown],
+            "line": {"width": 1.5},
+            "pad": {"t": 24, "l": 4, "r": 4, "b": 4},
+        },
+        "tiling": {"pad": 2},
+        "pathbar": {"visible": False},
     }
-    return {"data": traces, "layout": layout, "tone": "map"}
+    # Letters of one size; a name that does not fit is told on hover and in the table.
+    uniform = {"minsize": 10, "mode": "hide"}
+    layout = {"height": 520, "margin": {"l": 0, "r": 0, "t": 4, "b": 4}, "uniformtext": uniform}
+    return {"data": [trace], "layout": layout, "tone": "tree"}
 
 
-def _value_axis(unit: str, share: bool) -> dict[str, Any]:
+def _wrapped(text: str) -> str:
+    return "<br>".join(escape(part, quote=False) for part in wrap(line(text, 60), 15))
+
+
+def _value_axis(unit: str, share: bool, widest: float = 0) -> dict[str, Any]:
     axis: dict[str, Any] = {
         "title": {"text": unit},
         "rangemode": "tozero",
@@ -256,4 +255,8 @@ def _value_axis(unit: str, share: bool) -> dict[str, Any]:
         "fixedrange": True,
         "nticks": 6,
     }
-    return axis | {"tickformat": ".0%"} if share else axis | {"separatethousands": True, "tickformat": "~s"}
+    if share:
+        return axis | {"tickformat": ".0%"}
+    # Counts are whole: no tick stands at a half.
+    whole = {"dtick": 1} if 0 < widest <= 6 else {}
+    return axis | {"separatethousands": True, "tickformat": "~s"} | whole

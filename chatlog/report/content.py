@@ -1,24 +1,11 @@
-"""Figures about what the logs hold: languages, models, turns, lengths, time and topics."""
+"""Figures about what the logs hold: languages, models, turns, lengths and time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
-from chatlog.report.charts import bars, columns, steps, timeline, topic_map
-from chatlog.report.figures import Figure, Plot, Row, Section
-
-MAP_POINTS: Final = 3000
-"""Conversations on the map of topics: more are neither told apart by eye nor drawn quickly by a phone."""
-
-
-def _topic_names(rows: Sequence[Row]) -> list[Row]:
-    return [dict(row) | {"label": row["label"] or f"topic {row['topic_id']}"} for row in rows]
-
-
-def _topic_bars(rows: Sequence[Row]) -> Plot:
-    return bars(_topic_names(rows), "label", "conversations", unit="conversations", detail=lambda row: row["keywords"])
-
+from chatlog.report.charts import bars, columns, steps, timeline
+from chatlog.report.figures import Figure, Section
 
 NUMBERS: Final = Figure(
     name="numbers",
@@ -129,40 +116,6 @@ FROM conversations, span
 WHERE kept IS NOT FALSE AND created_at IS NOT NULL
 GROUP BY begins ORDER BY begins""",
             draw=lambda rows: timeline(rows, "begins", "conversations", unit="conversations"),
-        ),
-    ),
-)
-
-TOPICS: Final = Section(
-    "topics",
-    "Topics",
-    (
-        Figure(
-            name="topic-map",
-            title="A map of topics",
-            note=f"A point is a conversation; {MAP_POINTS:,} at most are drawn. Near points asked for like things; "
-            "distances across the map mean little. Hover or touch a point to see its topic.",
-            sql=f"""SELECT topic_id, label, topic_x, topic_y, language, model
-FROM conversations LEFT JOIN topics USING (topic_id)
-WHERE topic_x IS NOT NULL AND kept IS NOT FALSE
-ORDER BY hash(row_id) LIMIT {MAP_POINTS}""",
-            draw=topic_map,
-        ),
-        Figure(
-            name="topic-bars",
-            title="Conversations by topic",
-            note="A topic's name is its three strongest keywords; hover for more. The 30 largest.",
-            sql="""SELECT topic_id, label, array_to_string(keywords, ', ') AS keywords, size AS conversations
-FROM topics ORDER BY size DESC, topic_id LIMIT 100""",
-            draw=lambda rows: _topic_bars(rows[:30]),
-        ),
-        Figure(
-            name="topic-prompts",
-            title="Prompts that stand for a topic",
-            note="The redacted questions nearest to the centre of each topic; none of a small topic.",
-            sql="""SELECT label AS topic, size AS conversations, unnest(examples) AS prompt
-FROM (SELECT * FROM topics WHERE label IS NOT NULL ORDER BY size DESC, topic_id LIMIT 40)
-ORDER BY size DESC, topic_id""",
         ),
     ),
 )

@@ -1,21 +1,13 @@
-"""Figures about what was decided: the funnel, duplicates, redaction, moderation, rejects, and the work itself."""
+"""Figures about what was decided: the funnel, duplicates, redaction, rejects, and the work itself."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from chatlog.report.charts import bars, columns, number
-from chatlog.report.figures import Figure, Row, Section
-from chatlog.schema import CATEGORIES
-
-
-def _wilson(hits: str, n: str) -> str:
-    """SQL for the ends `low` and `high` of the 95% score interval of a share (Wilson, 1927)."""
-    z = 1.96
-    middle = f"({hits} + {z * z / 2:.4f}) / ({n} + {z * z:.4f})"
-    half = f"{z} * sqrt({hits} * ({n} - {hits}) / {n} + {z * z / 4:.4f}) / ({n} + {z * z:.4f})"
-    return f"greatest(0, {middle} - {half}) AS low,\n       least(1, {middle} + {half}) AS high"
-
+from chatlog.report.charts import bars, columns
+from chatlog.report.figures import Figure, Section
+from chatlog.report.named import FIRST_QUESTION
+from chatlog.report.shares import of_how_many, wilson
 
 STEPS: Final = Figure(
     name="funnel-steps",
@@ -23,11 +15,6 @@ STEPS: Final = Figure(
     note="A bar from the left counts conversations. Set off to the right: what is lost on the way.",
     sql="SELECT step, n, note FROM funnel",
 )
-
-
-def _of_how_many(row: Row) -> str:
-    return f"of {number(row['conversations'])} conversations"
-
 
 FUNNEL: Final = Section(
     "funnel",
@@ -70,6 +57,39 @@ GROUP BY times ORDER BY min(cluster_size)""",
             draw=lambda rows: columns(
                 rows, "times", "conversations", unit="kept conversations", across="times told", tone="loss"
             ),
+        ),
+        Figure(
+            name="largest-clusters",
+            title="The conversations that were told most often",
+            note="Row is that of the kept telling: chatlog explain RUN ROW tells the others. A question is shown, "
+            "redacted, where $min_users users and more asked it.",
+            sql=f"""WITH clusters AS (
+  SELECT cluster_id AS "row", count(*) AS told, count(*) FILTER (duplicate_kind = 'snapshot') AS snapshots,
+         count(*) FILTER (duplicate_kind = 'exact') AS exact, count(*) FILTER (duplicate_kind = 'near') AS near,
+         count(DISTINCT user_key) AS users, count(DISTINCT model) AS models, count(DISTINCT source) AS files
+  FROM conversations WHERE cluster_id IS NOT NULL GROUP BY cluster_id
+  HAVING count(*) > 1 ORDER BY told DESC, cluster_id LIMIT 25
+)
+SELECT clusters.*, language,
+       CASE WHEN users >= $min_users AND redacted IS NOT NULL THEN {FIRST_QUESTION} END AS question
+FROM clusters LEFT JOIN conversations ON row_id = "row"
+ORDER BY told DESC, "row" """,
+        ),
+        Figure(
+            name="largest-prompts",
+            title="The first questions that were asked most often",
+            note="With any answers, of any model: battles, benchmarks and bots show here. A question is shown, "
+            "redacted, where $min_users users and more asked it.",
+            sql=f"""WITH prompts AS (
+  SELECT prompt_cluster_id, count(*) AS asked, count(DISTINCT user_key) AS users, count(DISTINCT model) AS models,
+         count(*) FILTER (kept) AS kept, min(row_id) FILTER (kept) AS "row"
+  FROM conversations WHERE prompt_cluster_id IS NOT NULL GROUP BY prompt_cluster_id
+  HAVING count(*) > 1 ORDER BY asked DESC, prompt_cluster_id LIMIT 25
+)
+SELECT "row", asked, kept, users, models, language,
+       CASE WHEN users >= $min_users AND redacted IS NOT NULL THEN {FIRST_QUESTION} END AS question
+FROM (SELECT prompts.*, conversations.* EXCLUDE (kept) FROM prompts LEFT JOIN conversations ON row_id = "row")
+ORDER BY asked DESC, "row" """,
         ),
     ),
 )
@@ -114,7 +134,7 @@ FROM canaries WHERE dimension = 'type' ORDER BY recall DESC, type""",
             title="Share of conversations with a replacement, by language",
             note="Languages of 20 conversations and more; whiskers are 95% intervals.",
             sql=f"""SELECT language, hits / n AS share, n AS conversations, hits AS redacted,
-       {_wilson("hits", "n")}
+       {wilson("hits", "n")}
 FROM (SELECT language, count(*) AS n, count(*) FILTER (redacted) AS hits
       FROM conversations WHERE kept IS NOT FALSE AND redacted IS NOT NULL AND language IS NOT NULL
       GROUP BY language)
@@ -126,7 +146,7 @@ WHERE n >= 20 ORDER BY n DESC, language LIMIT 15""",
                 unit="of conversations",
                 tone="mark",
                 share=True,
-                detail=_of_how_many,
+                detail=of_how_many,
                 low="low",
                 high="high",
             ),
@@ -134,87 +154,6 @@ WHERE n >= 20 ORDER BY n DESC, language LIMIT 15""",
     ),
 )
 
-
-def _category_counts() -> str:
-    counts = ",\n         ".join(f'count(*) FILTER (j.categories."{name}") AS "{name}"' for name in CATEGORIES)
-    return f"""WITH judged AS (
-  SELECT j FROM (SELECT unnest(moderation) AS j FROM conversations WHERE moderation IS NOT NULL)
-  WHERE j.status = 'ok'
-)
-SELECT category, messages, messages / (SELECT count(*) FROM judged) AS share
-FROM (UNPIVOT (
-  SELECT {counts}
-  FROM judged
-) ON COLUMNS(*) INTO NAME category VALUE messages)
-WHERE (SELECT count(*) FROM judged) > 0
-ORDER BY messages DESC, category"""
-
-
-def _flagged_by(column: str) -> str:
-    return f"""SELECT {column}, hits / n AS share, n AS conversations, hits AS flagged,
-       {_wilson("hits", "n")}
-FROM (SELECT {column}, count(*) AS n, count(*) FILTER (flagged) AS hits
-      FROM conversations WHERE moderation_status = 'ok' AND {column} IS NOT NULL
-      GROUP BY {column})
-WHERE n >= 20 ORDER BY n DESC, {column} LIMIT 20"""
-
-
-MODERATION: Final = Section(
-    "moderation",
-    "Moderation",
-    (
-        Figure(
-            name="categories",
-            title="Flagged messages by category",
-            note="A message may be in several. The share is of the messages that were judged.",
-            sql=_category_counts(),
-            draw=lambda rows: bars(rows, "category", "messages", unit="messages", tone="loss"),
-        ),
-        Figure(
-            name="flagged-model",
-            title="Share of flagged conversations, by model",
-            note="Models of 20 judged conversations and more; whiskers are 95% intervals.",
-            sql=_flagged_by("model"),
-            draw=lambda rows: bars(
-                rows,
-                "model",
-                "share",
-                unit="of judged conversations",
-                tone="loss",
-                share=True,
-                detail=_of_how_many,
-                low="low",
-                high="high",
-            ),
-        ),
-        Figure(
-            name="flagged-language",
-            title="Share of flagged conversations, by language",
-            note="Languages of 20 judged conversations and more; whiskers are 95% intervals.",
-            sql=_flagged_by("language"),
-            draw=lambda rows: bars(
-                rows,
-                "language",
-                "share",
-                unit="of judged conversations",
-                tone="loss",
-                share=True,
-                detail=_of_how_many,
-                low="low",
-                high="high",
-            ),
-        ),
-        Figure(
-            name="moderation-status",
-            title="Judgments that were made, failed or skipped",
-            note="A failed judgment is never told as “not flagged”.",
-            sql="""SELECT moderation_status AS status, count(*) AS conversations
-FROM conversations WHERE moderation_status IS NOT NULL
-GROUP BY status ORDER BY conversations DESC, status""",
-            open_table=True,
-        ),
-    ),
-)
 
 REJECTS: Final = Section(
     "rejects",
@@ -244,10 +183,11 @@ WORK: Final = Section(
         Figure(
             name="stage-seconds",
             title="Seconds by stage",
-            note="Summed over the workers, so that the wall time is less.",
+            note="Summed over the workers, so that the wall time is less. The last column tells the cost: hours of "
+            "one worker for a million rows.",
             sql="""SELECT stage, count(*) AS shards, count(*) FILTER (done) AS done, sum(rows) AS rows,
        round(sum(seconds), 2) AS seconds, round(sum(rows) / nullif(sum(seconds), 0), 1) AS rows_a_second,
-       sum(bytes) AS bytes
+       sum(bytes) AS bytes, round(sum(seconds) / nullif(sum(rows), 0) * 1e6 / 3600, 2) AS hours_a_million
 FROM stages GROUP BY stage ORDER BY sum(seconds) DESC NULLS LAST, stage""",
             draw=lambda rows: bars(rows, "stage", "seconds", unit="seconds"),
             open_table=True,

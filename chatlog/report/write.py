@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -18,10 +19,11 @@ from typing import Any, Final
 import duckdb
 
 from chatlog.errors import DataError, MissingExtra
-from chatlog.report import content, decisions
-from chatlog.report.charts import number
-from chatlog.report.figures import Answer, Row, Section, ask
+from chatlog.report import content, decisions, paper, safety, topics
+from chatlog.report.charts import line, number
+from chatlog.report.figures import MIN_USERS, Answer, Row, Section, ask, with_users
 from chatlog.report.funnel import funnel_svg
+from chatlog.report.points import MAP_POINTS, map_data, score_data
 
 SECTIONS: Final = (
     decisions.FUNNEL,
@@ -29,12 +31,13 @@ SECTIONS: Final = (
     content.MODELS,
     content.LENGTHS,
     content.TIME,
-    content.TOPICS,
-    decisions.MODERATION,
+    topics.TOPICS,
+    safety.MODERATION,
     decisions.DUPLICATES,
     decisions.PII,
     decisions.REJECTS,
     decisions.WORK,
+    paper.PAPER,
 )
 """The report's sections, in order."""
 
@@ -42,6 +45,12 @@ TABLE_ROWS: Final = 200
 """Rows of a table in the page; the query beside it gives the others."""
 
 _CELL: Final = 400
+
+IDENTIFIERS: Final = frozenset({"row", "topic_id", "parent"})
+"""Columns of numbers that name something: no spaces between their thousands."""
+
+SCRIPTS: Final = ("common.js", "report.js", "map.js", "sliders.js")
+"""The page's own scripts, in order; plotly's comes before them."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +61,20 @@ class _Part:
     answers: tuple[Answer, ...]
 
 
-def write_report(connection: duckdb.DuckDBPyConnection, out: Path) -> None:
+def write_report(connection: duckdb.DuckDBPyConnection, out: Path, *, min_users: int = MIN_USERS) -> None:
     """Writes the report of a run to `out`.
 
     Args:
         connection: with the views of chatlog.query.connect; a view or a column may be absent, and what
             needs it is then left out and named.
         out: the HTML file.
+        min_users: users below whom a topic or a cluster of duplicates shows no name and no text.
 
     Raises:
         DataError: `out` cannot be written.
         MissingExtra: plotly is not installed.
     """
-    page = render(connection)
+    page = render(connection, min_users)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         temporary.write_text(page, encoding="utf-8")
@@ -73,37 +83,45 @@ def write_report(connection: duckdb.DuckDBPyConnection, out: Path) -> None:
         raise DataError(f"cannot write {out}: {error.strerror}") from error
 
 
-def render(connection: duckdb.DuckDBPyConnection) -> str:
+def render(connection: duckdb.DuckDBPyConnection, min_users: int = MIN_USERS) -> str:
     """The report's HTML: the same bytes for the same run."""
     from jinja2 import Environment, StrictUndefined
 
-    numbers = ask(connection, content.NUMBERS)
+    numbers = ask(connection, content.NUMBERS, min_users)
     parts = [
-        _Part(section, tuple(answer for figure in section.figures if (answer := ask(connection, figure))))
+        _Part(section, tuple(answer for figure in section.figures if (answer := ask(connection, figure, min_users))))
         for section in SECTIONS
     ]
     shown = [part for part in parts if part.answers]
     plots = {answer.figure.name: plot for part in shown for answer in part.answers if (plot := answer.plot)}
+    points, scores = map_data(connection, min_users), score_data(connection, min_users)
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cell": _cell, "number": number, "is_number": _is_number}
-    scripts = {"plotly": _plotly(), "page": _resource("report.js")}
+    environment.filters |= {
+        "cell": cell,
+        "number": number,
+        "users": partial(with_users, min_users=min_users),
+    }
+    scripts = [_plotly(), *(_resource(name) for name in SCRIPTS)]
     return environment.from_string(_resource("template.html.j2")).render(
         numbers=numbers,
         tiles=_tiles(numbers.rows[0]) if numbers else [],
         parts=shown,
         absent=[part.section.title for part in parts if not part.answers],
         plots=plots,
-        data=_json_in_script(plots),
+        data=_json_in_script({"plots": plots, "map": points, "scores": scores}),
+        points=points,
+        map_points=MAP_POINTS,
+        scores=scores,
         funnel_figure=decisions.STEPS.name,
         funnel=_funnel(shown),
         style=_resource("report.css"),
         scripts=scripts,
-        script_hashes=[_csp_hash(script) for script in scripts.values()],
+        script_hashes=[_csp_hash(script) for script in scripts],
         table_rows=TABLE_ROWS,
     )
 
@@ -138,20 +156,15 @@ def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}%" if whole else "0%"
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
-def _cell(value: Any) -> str:
+def cell(value: Any, column: str = "") -> str:
     """A value for a table: numbers grouped, control and direction characters gone, long texts cut."""
     if value is None:
         return "–"
-    if isinstance(value, bool | datetime.date):
+    if isinstance(value, bool | datetime.date) or column in IDENTIFIERS:
         return str(value)
     if isinstance(value, int | float | Decimal):
         return number(float(value) if not isinstance(value, int) else value)
-    text = "".join(c if c.isprintable() else " " for c in str(value))
-    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+    return line(value, _CELL)
 
 
 def _json_in_script(value: Any) -> str:

@@ -122,7 +122,7 @@ def _open(config: ModerateConfig) -> Iterator[BatchFn]:
 
 MODERATE: Final = Stage(
     name="moderate",
-    version=2,  # 2: moderator-v2, and contexts that begin at steps of half a window
+    version=3,  # 3: guards are asked for one token, and their categories have probabilities
     config=ModerateConfig,
     reads=_READS,
     writes=_WRITES,

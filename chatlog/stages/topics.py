@@ -269,7 +269,7 @@ def _cut(text: str, length: int) -> str:
 
 TOPICS: Final = GlobalStage(
     name="topics",
-    version=3,
+    version=4,
     config=TopicsConfig,
     reads=_READS,
     writes=_WRITES,

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from tests.browser.chromium import Window
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser, started once; tests that ask for it are skipped where there is none."""
+    """The browser; tests that ask for it are skipped where there is none. A process can drive one alone at a time."""
     pytest.importorskip("playwright", reason="Playwright is not installed: no page is opened in a browser")
     from tests.browser.chromium import NAMES, executable, launched
 

@@ -86,6 +86,7 @@ TRAINABLE = (
 
 @pytest.mark.eval
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_moderators_bars_on_rows_that_it_has_not_seen() -> None:
     paths = [EVAL / f"{name}.jsonl.gz" for name in TRAINABLE]
     if not paths[0].exists():

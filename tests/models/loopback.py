@@ -12,6 +12,9 @@ from typing import Any, Final
 
 MARK: Final = "<END MESSAGE>"
 
+REASON: Final = ":reason"
+"""In the headers of a fault: what follows the status on the answer's first line."""
+
 
 class Loopback(ThreadingHTTPServer):
     """Says `hate` of what holds "bad", and `none` of the rest.
@@ -80,12 +83,16 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(400, {"error": {"message": "no"}})
         if self.path.endswith("/moderations"):
             return self.answer(200, {"results": [moderation(text) for text in asked(body)]})
-        return self.answer(200, chat(asked(body)[0]) | {"usage": usage(prompts(body)[0])})
+        told = {"usage": usage(prompts(body)[0])}
+        if "prompt" in body:
+            return self.answer(200, completion(body["prompt"]) | told)
+        return self.answer(200, chat(asked(body)[0]) | told)
 
     def answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in (headers or {}).items():
+        told = dict(headers or {})
+        self.send_response(status, told.pop(REASON, None))
+        for name, value in told.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
@@ -131,6 +138,15 @@ def chat(text: str) -> dict[str, Any]:
 def usage(prompt: str) -> dict[str, Any]:
     """A token a character, of which the first 100 stand in the cache."""
     return {"prompt_tokens": len(prompt), "prompt_tokens_details": {"cached_tokens": 100}}
+
+
+def completion(prompt: str) -> dict[str, Any]:
+    """An answer of the completions endpoint, as Llama Guard 3 gives it."""
+    if prompt.endswith("unsafe\nS"):
+        top = {"10": -0.1, "2": -2.4}
+    else:
+        top = {"unsafe": -0.1, "safe": -2.4} if "bad" in prompt else {"safe": -0.001, "unsafe": -7.0}
+    return {"choices": [{"text": next(iter(top)), "logprobs": {"top_logprobs": [top]}}]}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from chatlog import run
 from chatlog.cli.main import app
+from chatlog.engine.status import status
 from chatlog.errors import ConfigError, DataError
 from chatlog.models.engines.shown import shown
 from chatlog.moderation.cost import Prices, estimate, extrapolated
@@ -72,6 +73,7 @@ def test_the_interval_holds_what_the_run_then_takes(server: Loopback, tmp_path: 
     sent, cached, prompts = (
         sum(each[name] for each in counts) for name in ("prompt_tokens", "cached_tokens", "prompts")
     )
+    assert status(root)[-1].counts == {"prompts": prompts, "prompt_tokens": sent, "cached_tokens": cached}
     assert told.prompts is not None and told.prompt_tokens is not None and told.computed_tokens is not None
     assert told.prompts.value == pytest.approx(prompts, rel=1e-3) == told.volume.messages
     for range_, true in ((told.prompt_tokens, sent), (told.computed_tokens, sent - cached)):

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Annotated, Any, Final, Literal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from chatlog.models.engines.http_settings import HttpSettings
+from chatlog.models.guards_models import guard_of, pinned
 from chatlog.models.guards_open import GUARDS
+from chatlog.models.guards_policy import digest_of
 from chatlog.schema import CATEGORIES
 from chatlog.stage import Config
 
-GuardName = Literal["policy", "llama-guard-3", "qwen3guard-gen", "classifier"]
+GuardName = Literal[
+    "policy",
+    "llama-guard-3",
+    "llama-guard-3-1b",
+    "llama-guard-4",
+    "qwen3guard-gen",
+    "shieldgemma",
+    "wildguard",
+    "granite-guardian",
+    "classifier",
+]
 
 _VARIABLE: Final = r"^[A-Z][A-Z0-9_]*$"
 
@@ -24,17 +37,23 @@ class ModerateConfig(Config):
     """cpu: our own small classifier. vllm: a guard model in this process. http: a server."""
 
     model: str = ""
-    """cpu: `moderator-v2`, which is shipped and the default, or a file of `train moderator`. vllm: weights as
-    everywhere (path, or Hub id with revision). http: the model's name on the server."""
+    """cpu: `moderator-v2`, which is shipped and the default, a file of `train moderator`, or the folder of a sequence
+    classifier. vllm: weights as everywhere (path, or Hub id with revision; a guard model that is known needs none).
+    http: the model's name on the server."""
 
     guard: GuardName = "policy"
-    """vllm, http: how the model is asked and understood; `policy` is for any instruct model."""
+    """vllm, http: how the model is asked and understood; `policy`, for any instruct model, unless `model` is known."""
 
     policy: str = ""
-    """guard `policy`: a file with the rules that messages are judged by; empty for our own 11 categories."""
+    """guard `policy`: a file with the rules that messages are judged by, relative to the pipeline's file: text for
+    our own 11 categories, TOML for categories of its own. Empty for our own rules."""
+
+    policy_digest: str = ""
+    """SHA-256 of that file; filled in from it. One that is given pins it."""
 
     labels: dict[str, str] = Field(default_factory=dict)
-    """guard `classifier`: the model's labels, each with an OpenAI category, `flagged` or `safe`."""
+    """guard `classifier`, and a sequence classifier on engine `cpu`: the model's labels, each with an OpenAI category,
+    `flagged` or `safe`. One of `train moderator --base` needs none."""
 
     threshold: float | None = Field(default=None, ge=0, le=1)
     """Probability from which a message is flagged; None: what training chose (cpu), else 0.5."""
@@ -49,7 +68,8 @@ class ModerateConfig(Config):
     """Characters of a message that a guard is shown, and of its context; what is cut is told in `native`."""
 
     max_windows: int = Field(default=8, ge=1, le=10_000)
-    """cpu: stretches of 800 characters of one message that are read; what is cut is told in `native`."""
+    """cpu: stretches of one message that are read, of 800 characters, or of as many tokens as a sequence classifier
+    takes; what is cut is told in `native`."""
 
     urls: tuple[str, ...] = ()
     """http: base URLs of OpenAI-compatible servers (`http://gpu1:8000/v1`); calls are spread over them."""
@@ -120,10 +140,18 @@ class ModerateConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _shipped(cls, value: Any) -> Any:
-        # Named in the config, so that a run with other shipped weights is another run.
-        if isinstance(value, dict) and value.get("engine", "cpu") == "cpu" and not value.get("model"):
-            return {**value, "model": "moderator-v2"}
-        return value
+        # Named in the config, so that a run with other shipped weights is another run, and so is one with other
+        # weights of a guard that is known, or with another prompt.
+        if not isinstance(value, dict):
+            return value
+        engine, model = value.get("engine", "cpu"), value.get("model")
+        if engine == "cpu":
+            return value if model else {**value, "model": "moderator-v2"}
+        if not isinstance(model, str):
+            return value
+        guard = guard_of(model)
+        found = {**value, "model": pinned(model) if engine == "vllm" else model}
+        return found if guard is None or "guard" in value else {**found, "guard": guard}
 
     @field_validator("thresholds")
     @classmethod
@@ -135,8 +163,20 @@ class ModerateConfig(Config):
                 raise ValueError(f"the threshold of {name} is {threshold}, expected 0 to 1")
         return value
 
+    def located(self, base: Path) -> Self:
+        """With the policy's absolute path and its file's digest; empty where there is no such file."""
+        if not self.policy:
+            return self
+        path = (base / Path(self.policy).expanduser()).resolve()
+        return self.model_copy(
+            update={"policy": str(path), "policy_digest": self.policy_digest or digest_of(path)},
+        )
+
     def identity(self) -> dict[str, Any]:
-        """What decides the values: the model and how it is asked, not where and how fast it runs."""
+        """What decides the values: the model and how it is asked, not where and how fast it runs.
+
+        The digest stands for the policy's file.
+        """
         return {name: value for name, value in super().identity().items() if name not in _RUNNING}
 
     @property
@@ -147,5 +187,5 @@ class ModerateConfig(Config):
 
 
 _RUNNING: Final = frozenset(field.name for field in fields(HttpSettings)) - {"model"} | frozenset(
-    "gpu_memory eager tensor_parallel start_s stall_s restarts slice_prompts".split()
+    "policy gpu_memory eager tensor_parallel start_s stall_s restarts slice_prompts".split()
 )

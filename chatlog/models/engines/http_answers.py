@@ -27,7 +27,8 @@ def request(question: Question, model: str, extended: bool) -> tuple[str, dict[s
             before a prompt that was rendered here.
     """
     body: dict[str, Any] = {"model": model, "max_tokens": question.max_tokens, "temperature": 0}
-    if question.choices and extended:
+    # One token of a choice needs no grammar: its log-probabilities are what counts, and what it was not held to.
+    if question.choices and question.max_tokens > 1 and extended:
         body["structured_outputs"] = {"choice": list(question.choices)}
     if isinstance(question.prompt, str):
         more = {"logprobs": LOGPROBS, "add_special_tokens": False} if extended else {"logprobs": _PLAIN_LOGPROBS}
@@ -37,7 +38,7 @@ def request(question: Question, model: str, extended: bool) -> tuple[str, dict[s
 
 def has_extensions(question: Question) -> bool:
     """Whether `request` has anything that servers other than vLLM may refuse."""
-    return bool(question.choices) or isinstance(question.prompt, str)
+    return (bool(question.choices) and question.max_tokens > 1) or isinstance(question.prompt, str)
 
 
 def read_answer(body: Any, question: Question) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from typing import Any, Final
@@ -12,9 +13,17 @@ import httpx
 _HEAD: Final = re.compile(rb"HTTP/1\.[01] \d\d\d")
 _HEAD_BYTES: Final = 12
 
+_TELLING: Final = ("httpx", "httpcore.http11", "httpcore.connection", "httpcore.proxy")
+"""Loggers that tell status lines and headers, at INFO and DEBUG; a server may quote a prompt in any of them."""
+
 
 def open_client(connections: int) -> httpx.AsyncClient:
-    """A client that keeps so many connections alive, follows no redirect and reads no `.netrc` or proxy setting."""
+    """A client that keeps so many connections alive, follows no redirect and reads no `.netrc` or proxy setting.
+
+    Its packages log warnings alone from then on.
+    """
+    for name in _TELLING:
+        logging.getLogger(name).setLevel(logging.WARNING)
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30)
     return httpx.AsyncClient(transport=_Transport(limits), timeout=None, trust_env=False, follow_redirects=False)
 

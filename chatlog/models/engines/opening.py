@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from pathlib import Path
 
 from chatlog.errors import ConfigError
 from chatlog.models.engines import Engine
 from chatlog.models.engines.config import ModerateConfig
 from chatlog.models.engines.http_settings import HttpSettings, check_http
-from chatlog.models.guards import Thresholds
-from chatlog.models.guards_open import check_guard, open_guard
+from chatlog.models.guards import Guard, Thresholds
+from chatlog.models.guards_classifier import SequenceClassifier, check_labels
+from chatlog.models.guards_models import guard_of
+from chatlog.models.guards_open import open_guard
+from chatlog.models.moderator.mixture import FLAGGED
 from chatlog.models.weights import check_name
 
 
@@ -23,14 +27,21 @@ def check(config: ModerateConfig) -> None:
         MissingExtra: an optional dependency is not installed.
     """
     if config.engine == "cpu":
+        check_name(config.model)
+        if _is_transformer(config):
+            check_labels(_labels(config))
+            return
         from chatlog.models.moderator.features import EMBEDDER
 
         check_name(EMBEDDER)
-        if config.model:
-            check_name(config.model)
         return
     if config.api == "generate" or config.engine == "vllm":
-        check_guard(config.guard, config.policy, config.labels)
+        _guard(config)
+        known = guard_of(config.model)
+        if known not in (None, config.guard):
+            raise ConfigError(
+                f"moderate: the model {config.model} is of guard {known!r}, and `guard` is {config.guard!r}"
+            )
     if config.engine == "vllm":
         from chatlog.models.engines.vllm import check_vllm
 
@@ -46,9 +57,50 @@ def check(config: ModerateConfig) -> None:
         raise ConfigError("moderate: engine 'http' needs `model`, the model's name on the server")
 
 
+def _guard(config: ModerateConfig) -> Guard:
+    labels = _labels(config) if config.guard == SequenceClassifier.name else config.labels
+    return open_guard(config.guard, config.policy, labels, config.policy_digest)
+
+
+def _is_transformer(config: ModerateConfig) -> bool:
+    """Whether engine `cpu` has a sequence classifier to run: our own weights are one file."""
+    return config.guard == SequenceClassifier.name or Path(config.model).expanduser().is_dir()
+
+
+def _labels(config: ModerateConfig) -> Mapping[str, str]:
+    """Those of the config; a classifier of `train moderator --base` needs none there."""
+    if config.labels:
+        return config.labels
+    from chatlog.models.engines.cpu_transformer import own_labels
+
+    return own_labels(Path(config.model).expanduser())
+
+
+def _thresholds(config: ModerateConfig) -> Thresholds:
+    """Those of the config; a classifier of `train moderator --base` brings its own for what is not set."""
+    learnt: dict[str, float] = {}
+    if config.guard == SequenceClassifier.name:
+        from chatlog.models.engines.cpu_transformer import learnt_thresholds
+
+        learnt = dict(learnt_thresholds(Path(config.model).expanduser()))
+    flagged = learnt.pop(FLAGGED, 0.5)
+    return Thresholds(flagged if config.threshold is None else config.threshold, config.thresholds, learnt)
+
+
 @contextmanager
 def open_engine(config: ModerateConfig) -> Iterator[Engine]:
     """The engine that a config asks for, loaded."""
+    if config.engine == "cpu" and _is_transformer(config):
+        from chatlog.models.engines.cpu_transformer import open_transformer
+
+        yield open_transformer(
+            config.model,
+            _labels(config),
+            threshold=config.threshold,
+            thresholds=config.thresholds,
+            limit=config.max_windows,
+        )
+        return
     if config.engine == "cpu":
         from chatlog.models.engines.cpu import open_cpu
 
@@ -59,11 +111,11 @@ def open_engine(config: ModerateConfig) -> Iterator[Engine]:
             limit=config.max_windows,
         )
         return
-    thresholds = Thresholds(0.5 if config.threshold is None else config.threshold, config.thresholds)
+    thresholds = _thresholds(config)
     if config.engine == "vllm":
         from chatlog.models.engines.vllm import VllmSettings, open_vllm
 
-        guard = open_guard(config.guard, config.policy, config.labels)
+        guard = _guard(config)
         local = VllmSettings(
             model=config.model,
             max_characters=config.max_characters,
@@ -83,6 +135,6 @@ def open_engine(config: ModerateConfig) -> Iterator[Engine]:
     from chatlog.models.engines.http import open_http
 
     settings = HttpSettings(**{field.name: getattr(config, field.name) for field in fields(HttpSettings)})
-    asked = None if config.api == "moderations" else open_guard(config.guard, config.policy, config.labels)
+    asked = None if config.api == "moderations" else _guard(config)
     with open_http(settings, asked, thresholds, max_characters=config.max_characters) as engine:
         yield engine

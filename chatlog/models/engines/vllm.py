@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chatlog.errors import MissingExtra
+from chatlog.models.engines.contents import open_tokenizer, shown_as_text
 from chatlog.models.engines.shown import shown
 from chatlog.models.engines.vllm_worker import Load, Prompt, Said, serve
 from chatlog.models.engines.watched import Limits, Watched
@@ -93,6 +94,7 @@ class VllmEngine:
     ) -> None:
         self._workers = workers
         self._tokenizer = tokenizer
+        self._shown = shown_as_text(tokenizer)
         self._labels = labels
         self._guard = guard
         self._thresholds = thresholds
@@ -121,20 +123,19 @@ class VllmEngine:
         ]
         asked = [task for task in tasks if task is not None]
         firsts = self._answers([task.questions for task in asked])
-        seconds = self._answers(
-            [self._more(task, answers) for task, answers in zip(asked, firsts, strict=True)],
-        )
+        further = [self._more(task, answers) for task, answers in zip(asked, firsts, strict=True)]
+        seconds = self._answers([questions or [] for questions in further])
         judged = iter(
             [
-                self._judgment(task, [*first, *second])
-                for task, first, second in zip(asked, firsts, seconds, strict=True)
+                failed("prompt too long") if questions is None else self._judgment(task, [*first, *second])
+                for task, first, questions, second in zip(asked, firsts, further, seconds, strict=True)
             ]
         )
         return [failed("prompt too long") if task is None else next(judged) for task in tasks]
 
     def _tasks(self, conversations: Sequence[Sequence[Message]]) -> list[_Task | None]:
         """Prompts within the model's length; most fit as they are, and are tokenized together."""
-        given = [shown(conversation, self._settings.max_characters) for conversation in conversations]
+        given = [self._shown(conversation, self._settings.max_characters) for conversation in conversations]
         asked = [self._guard.ask(messages) for messages, _ in given]
         tokens = iter(self._tokens([question.prompt for questions in asked for question in questions]))
         tasks: list[_Task | None] = []
@@ -150,7 +151,7 @@ class VllmEngine:
         """Prompts cut to the model's length, and what was cut for them; None when not even short ones fit."""
         limit = min(self._settings.max_characters, max(len(message.content) for message in conversation))
         while limit >= _SHORTEST:
-            messages, native = shown(conversation, limit)
+            messages, native = self._shown(conversation, limit)
             questions = self._encoded(self._guard.ask(messages))
             length = max(len(tokens) for tokens, _ in questions)
             if length <= self._room:
@@ -160,14 +161,17 @@ class VllmEngine:
             limit = int(longest * min(0.9, self._room / length))
         return None
 
-    def _more(self, task: _Task, answers: Sequence[Answer | None]) -> list[_Encoded]:
+    def _more(self, task: _Task, answers: Sequence[Answer | None]) -> list[_Encoded] | None:
+        """What is left to ask of a message; None when a prompt of it is longer than the guard said it could be."""
         told = [answer for answer in answers if answer is not None]
         if len(told) < len(answers):
             return []
         try:
-            return self._encoded(self._guard.more(task.messages, told))
+            questions = self._encoded(self._guard.more(task.messages, told))
         except UnreadableAnswer:
             return []  # `read` meets it again
+        fits = all(len(tokens) + question.max_tokens <= self._settings.max_model_len for tokens, question in questions)
+        return questions if fits else None
 
     def _answers(self, questions: Sequence[Sequence[_Encoded]]) -> list[list[Answer | None]]:
         """The answers to each task's questions, in order; None where no worker survived one."""
@@ -246,15 +250,13 @@ def open_vllm(settings: VllmSettings, guard: Guard, thresholds: Thresholds) -> I
     """The engine with its weights loaded, once for every `tensor_parallel` GPUs that are visible.
 
     Raises:
-        MissingExtra: vLLM is not installed.
-        DataError: the weights cannot be found or loaded.
+        MissingExtra, ConfigError, DataError: vLLM, the weights or the tokenizer is not there; the weights are pickled.
     """
     check_vllm()
-    from transformers import AutoTokenizer
-
-    folder = str(locate(settings.model))
+    folder = locate(settings.model)
+    tokenizer = open_tokenizer(settings.model, folder)
     arguments: dict[str, Any] = {
-        "model": folder,
+        "model": str(folder),
         "max_model_len": settings.max_model_len,
         "gpu_memory_utilization": settings.gpu_memory,
         "dtype": settings.dtype,
@@ -272,7 +274,6 @@ def open_vllm(settings: VllmSettings, guard: Guard, thresholds: Thresholds) -> I
         arguments["enable_prefix_caching"] = True
     devices = shared_out(visible_devices(os.environ), settings.tensor_parallel)
     limits = Limits(settings.start_s, settings.stall_s, settings.restarts, settings.slice_prompts)
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     workers = Watched(serve, Load(arguments, devices), max(1, len(devices)), limits)
     try:
         labels = workers.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -140,5 +140,9 @@ def _beats(pipe: Connection) -> Any:
                 pipe.send(("beat", None))
             return super().update(n)
 
-    nowhere = open(os.devnull, "w", encoding="utf-8")  # it lives as long as the process
-    return partial(Beats, file=nowhere)
+    return partial(Beats, file=_nowhere())
+
+
+@cache
+def _nowhere() -> Any:
+    return open(os.devnull, "w", encoding="utf-8")  # one, which lives as long as the process

@@ -224,8 +224,7 @@ def calibrated(mixture: Mixture, held_out: Floats, data: Examples) -> Mixture:
     hold ordinary chats alone are above it.
     """
     slopes, shifts, thresholds = [], [], []
-    harmful = np.unique(data.sets[data.targets[:, 0] == 1])
-    benign = ~np.isin(data.sets, harmful)
+    benign = ordinary(data)
     for column, name in enumerate(mixture.names):
         target = data.targets[:, HEADS.index(name)]
         used = (data.weights > 0) & ~np.isnan(target) & ~np.isnan(held_out[:, column])
@@ -239,7 +238,7 @@ def calibrated(mixture: Mixture, held_out: Floats, data: Examples) -> Mixture:
         slopes.append(slope)
         shifts.append(shift)
         scaled = slope * logits + shift
-        cut = max(_best_cut(scaled, labels, weights), _quiet_cut(scaled[benign[used]]))
+        cut = chosen_cut(scaled, labels, weights, benign[used])
         thresholds.append(1 / (1 + np.exp(-cut)))
     return replace(
         mixture,
@@ -247,6 +246,16 @@ def calibrated(mixture: Mixture, held_out: Floats, data: Examples) -> Mixture:
         shifts=np.array(shifts, dtype=np.float32),
         thresholds=np.array(thresholds, dtype=np.float32),
     )
+
+
+def ordinary(data: Examples) -> Rows:
+    """Whether each row is of a set that holds harmless texts alone: ordinary chats."""
+    return ~np.isin(data.sets, np.unique(data.sets[data.targets[:, 0] == 1]))
+
+
+def chosen_cut(scores: Floats, labels: npt.NDArray[np.float32], weights: Floats, benign: Rows) -> float:
+    """The threshold with the best F1 that at most FALSE_ALARMS of the `benign` rows exceed."""
+    return max(_best_cut(scores, labels, weights), _quiet_cut(scores[benign]))
 
 
 def _quiet_cut(scores: Floats) -> float:

@@ -92,11 +92,11 @@ def train_moderator(
         heads=list(final.names),
         seconds=round(time.perf_counter() - began, 1),
         held_out={
-            name: _metrics(data, probabilities, said, final, data.sets == index)
+            name: metrics(data, probabilities, said, final.names, data.sets == index)
             for index, name in enumerate(data.names)
         },
         by_language={
-            language: _metrics(data, probabilities, said, final, np.array(data.languages) == language)
+            language: metrics(data, probabilities, said, final.names, np.array(data.languages) == language)
             for language in sorted(set(data.languages))
         },
     )
@@ -189,14 +189,23 @@ def _verdicts(mixture: Mixture, held_out: Floats, data: Examples, fold: npt.NDAr
     return said
 
 
-def _metrics(
-    data: Examples, scores: Floats, said: npt.NDArray[np.bool_], mixture: Mixture, rows: npt.NDArray[np.bool_]
+def metrics(
+    data: Examples, scores: Floats, said: npt.NDArray[np.bool_], names: Sequence[str], rows: npt.NDArray[np.bool_]
 ) -> dict[str, Any]:
+    """What `TrainingReport.held_out` tells of some rows.
+
+    Args:
+        data: the examples.
+        scores: `(n, names)`, held out; NaN where there is none.
+        said: `(n,)`, what was flagged.
+        names: `flagged` and the categories, as the columns of `scores`.
+        rows: `(n,)`, which are meant.
+    """
     from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
     found: dict[str, Any] = {"n": int(rows.sum())}
     categories: dict[str, float] = {}
-    for column, name in enumerate(mixture.names):
+    for column, name in enumerate(names):
         target = data.targets[:, HEADS.index(name)]
         used = rows & ~np.isnan(target) & ~np.isnan(scores[:, column])
         labels, values = target[used], scores[used, column]
