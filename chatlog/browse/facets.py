@@ -48,7 +48,7 @@ def _categories() -> str:
 
 
 FACETS: Final = (
-    Facet("topic", "Topic", "coalesce(t.label, c.topic_id::VARCHAR)", "topic_id", "no topic"),
+    Facet("topic", "Topic", "coalesce(t.label, 'unnamed topic ' || c.topic_id)", "topic_id", "no topic"),
     Facet("language", "Language", "c.language", "language", "not told"),
     Facet("model", "Model", "c.model", "model", "not told"),
     Facet(
