@@ -15,6 +15,23 @@ from chatlog.query import connect
 
 
 @dataclass(frozen=True)
+class Fact:
+    """One thing that was decided about a conversation, in words.
+
+    Attributes:
+        name: of what, as `language`.
+        text: what.
+        part: whether it goes into detail on the fact before it.
+        row: another row of the run that it tells of.
+    """
+
+    name: str
+    text: str
+    part: bool = False
+    row: int | None = None
+
+
+@dataclass(frozen=True)
 class Explanation:
     """One row of a run.
 
@@ -45,51 +62,63 @@ class Explanation:
 
     def lines(self) -> Iterator[str]:
         """The same for people."""
+        yield f"conversation {self.row['conversation_id']}  (row {self.row['row_id']})"
+        for fact in self.facts():
+            yield f"    {fact.name}: {fact.text}" if fact.part else f"  {fact.name:<12} {fact.text}"
+
+    def facts(self) -> Iterator[Fact]:
+        """What was decided, in words, in the order of the stages; what no stage decided is left out."""
         row = self.row
-        yield f"conversation {row['conversation_id']}  (row {row['row_id']})"
-        yield f"  told by      {row['source']}, record {row['record']}; model {row['model']}, {row['created_at']}"
+        yield Fact("told by", f"{row['source']}, record {row['record']}; model {row['model']}, {row['created_at']}")
         if row["kept"] is not None:
-            if row["kept"]:
-                yield f"  kept         best of a cluster of {row['cluster_size']}"
-            else:
-                near = f", similarity {row['similarity']:.2f}" if row["similarity"] is not None else ""
-                told = f"{row['duplicate_kind']} of row {row['duplicate_of']}{near}"
-                yield f"  duplicate    {told}; cluster of {row['cluster_size']}"
-            for other in self.cluster:
-                if other["row_id"] != row["row_id"]:
-                    like = f", similarity {other['similarity']:.2f}" if other["similarity"] is not None else ""
-                    told = f"{other['kind']}{like}" if other["kind"] else "kept"
-                    yield f"    with       row {other['row_id']}  {other['conversation_id']}  {told}"
-            if row["contained_in"] is not None:
-                yield f"  contained    {row['containment']:.0%} of it stands in row {row['contained_in']}"
-            yield f"  prompt       {row['prompt_cluster_size']} rows begin with this first turn or one like it"
+            yield from self._duplicates()
         if row["battle_id"] is not None:
-            yield f"  battle       side {row['battle_side']} of {row['battle_id']}, winner {row['winner']}"
+            yield Fact("battle", f"side {row['battle_side']} of {row['battle_id']}, winner {row['winner']}")
         if row["language"] is not None:
-            yield f"  language     {row['language']} ({row['language_code']}, score {row['language_score']:.2f})"
+            yield Fact("language", f"{row['language']} ({row['language_code']}, score {row['language_score']:.2f})")
             if len(row["language_shares"] or ()) > 1:
                 mixed = ", ".join(f"{one['code']} {one['share']:.0%}" for one in row["language_shares"])
-                yield f"    of the user  {mixed}"
+                yield Fact("of the user", mixed, part=True)
             if row["answer_language"] not in (row["language"], "unknown"):
-                yield f"    of answers   {row['answer_language']} ({row['answer_language_code']})"
+                yield Fact("of answers", f"{row['answer_language']} ({row['answer_language_code']})", part=True)
         if row["redacted"] is not None:
             told = ", ".join(f"{count} {kind}" for kind, count in self.pii.items()) or "nothing found"
-            yield f"  redacted     {told}"
+            yield Fact("redacted", told)
         if row["contamination"] is not None:
-            yield f"  overlap      {'contaminated' if row['contaminated'] else 'not contaminated'}"
+            yield Fact("overlap", "contaminated" if row["contaminated"] else "not contaminated")
             for hit in row["contamination"]:
                 found = "whole" if hit["kind"] == "exact" else f"{hit['share']:.0%} of its n-grams"
-                yield f"    message {hit['message']} ({hit['role']}): {hit['benchmark']} {hit['item']}, {found}"
+                told = f"{hit['benchmark']} {hit['item']}, {found}"
+                yield Fact(f"message {hit['message']} ({hit['role']})", told, part=True)
         if row["topic_id"] is not None:
-            yield f"  topic        {row['topic'] or row['topic_id']} (distance {row['topic_distance']:.2f})"
+            yield Fact("topic", f"{row['topic'] or row['topic_id']} (distance {row['topic_distance']:.2f})")
         if row["moderation_status"] is not None:
             verdict = {True: "flagged", False: "not flagged", None: "no verdict"}[row["flagged"]]
-            yield f"  moderation   {row['moderation_status']}, {verdict}"
+            yield Fact("moderation", f"{row['moderation_status']}, {verdict}")
             for judgment in self.judgments:
                 if judgment["categories"] or judgment["status"] != "ok":
                     found = f"{judgment['status']} {', '.join(judgment['categories'])}"
-                    yield f"    message {judgment['message']} ({judgment['role']}): {found}"
-        yield f"  release      {'left out: ' + self.reason if self.reason else 'released'}"
+                    yield Fact(f"message {judgment['message']} ({judgment['role']})", found, part=True)
+        yield Fact("release", "left out: " + self.reason if self.reason else "released")
+
+    def _duplicates(self) -> Iterator[Fact]:
+        row = self.row
+        if row["kept"]:
+            yield Fact("kept", f"best of a cluster of {row['cluster_size']}")
+        else:
+            near = f", similarity {row['similarity']:.2f}" if row["similarity"] is not None else ""
+            told = f"{row['duplicate_kind']} of row {row['duplicate_of']}{near}"
+            yield Fact("duplicate", f"{told}; cluster of {row['cluster_size']}", row=row["duplicate_of"])
+        for other in self.cluster:
+            if other["row_id"] != row["row_id"]:
+                like = f", similarity {other['similarity']:.2f}" if other["similarity"] is not None else ""
+                told = f"{other['kind']}{like}" if other["kind"] else "kept"
+                text = f"row {other['row_id']}  {other['conversation_id']}  {told}"
+                yield Fact("with", text, part=True, row=other["row_id"])
+        if row["contained_in"] is not None:
+            told = f"{row['containment']:.0%} of it stands in row {row['contained_in']}"
+            yield Fact("contained", told, row=row["contained_in"])
+        yield Fact("prompt", f"{row['prompt_cluster_size']} rows begin with this first turn or one like it")
 
 
 def explain(root: str | Path, id: str) -> list[Explanation]:
@@ -99,25 +128,30 @@ def explain(root: str | Path, id: str) -> list[Explanation]:
         DataError: there is none.
     """
     with connect(root) as connection:
-        condition, value = ("row_id = ?", int(id)) if id.isdecimal() and len(id) < 19 else ("conversation_id = ?", id)
-        rows = _rows(
-            connection,
-            "SELECT c.* EXCLUDE (messages, moderation, pii, meta, system), t.label AS topic, "
-            "d.reason AS release_reason "
-            "FROM conversations AS c LEFT JOIN topics AS t USING (topic_id) LEFT JOIN decisions AS d USING (row_id) "
-            f"WHERE c.{condition} ORDER BY row_id",
-            [value],
+        found = _explained(connection, "row_id = ?", int(id)) if id.isdecimal() and len(id) < 19 else []
+        found = found or _explained(connection, "conversation_id = ?", id)
+    if not found:
+        raise DataError(
+            f"{root} has no conversation {id!r}; ids are in: "
+            f"chatlog sql 'SELECT conversation_id FROM conversations' --run {root}"
         )
-        if not rows and condition.startswith("row_id"):
-            rows = _rows(connection, "SELECT row_id FROM conversations WHERE conversation_id = ?", [id])
-            if rows:
-                return [item for row in rows for item in explain(root, str(row["row_id"]))]
-        if not rows:
-            raise DataError(
-                f"{root} has no conversation {id!r}; ids are in: "
-                f"chatlog sql 'SELECT conversation_id FROM conversations' --run {root}"
-            )
-        return [_explanation(connection, row) for row in rows]
+    return found
+
+
+def explain_row(connection: duckdb.DuckDBPyConnection, row_id: int) -> Explanation | None:
+    """The explanation of one row over a connection of chatlog.query.connect; None when there is no such row."""
+    return next(iter(_explained(connection, "row_id = ?", row_id)), None)
+
+
+def _explained(connection: duckdb.DuckDBPyConnection, condition: str, value: int | str) -> list[Explanation]:
+    rows = _rows(
+        connection,
+        "SELECT c.* EXCLUDE (messages, moderation, pii, meta, system), t.label AS topic, d.reason AS release_reason "
+        "FROM conversations AS c LEFT JOIN topics AS t USING (topic_id) LEFT JOIN decisions AS d USING (row_id) "
+        f"WHERE c.{condition} ORDER BY row_id",
+        [value],
+    )
+    return [_explanation(connection, row) for row in rows]
 
 
 def _explanation(connection: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> Explanation:

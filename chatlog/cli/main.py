@@ -8,7 +8,7 @@ from typing import Final
 
 import typer
 
-from chatlog.cli import demo, evaluate, inspect, moderate, moderation, overlap, pii, pipelines, releases, train
+from chatlog.cli import browse, demo, evaluate, inspect, moderate, moderation, overlap, pii, pipelines, releases, train
 from chatlog.cli.output import JSON_FLAG, print_json
 from chatlog.errors import ChatlogError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(demo.app, name="demo")
 pipelines.add_to(app)
 inspect.add_to(app)
+browse.add_to(app)
 overlap.add_to(app)
 pii.add_to(app)
 app.add_typer(moderate.app, name="moderate")

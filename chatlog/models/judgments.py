@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-_SCORE: Final = r'^\{"score":(?P<score>-?[0-9][-+.0-9eE]*)[,}]'
+NATIVE_SCORE: Final = r'^\{"score":(?P<score>-?[0-9][-+.0-9eE]*)[,}]'
 """How `native` begins (chatlog.models.guards.Thresholds.decide writes it): the message's own score first."""
 
 DEFAULT_THRESHOLD: Final = 0.5
@@ -74,7 +74,7 @@ def flat(column: pa.ChunkedArray | pa.Array) -> Judgments:
     starts = np.cumsum(lengths) - lengths
     status = pc.struct_field(values, "status")
     flags, scores = pc.struct_field(values, "categories"), pc.struct_field(values, "category_scores")
-    told = pc.extract_regex(pc.struct_field(values, "native"), _SCORE)
+    told = pc.extract_regex(pc.struct_field(values, "native"), NATIVE_SCORE)
     return Judgments(
         column=array,
         values=values,

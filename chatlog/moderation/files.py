@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,16 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         DataError: it cannot be written.
     """
+    with private():
+        write_bytes(path, data)
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Files that are made inside are for their owner alone."""
     before = os.umask(0o077)
     try:
-        write_bytes(path, data)
+        yield
     finally:
         os.umask(before)
 

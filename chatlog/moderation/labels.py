@@ -76,7 +76,7 @@ def read_labels(path: Path) -> tuple[dict[str, Label], int]:
             for number, line in enumerate(stream, start=1):
                 if not line.strip():
                     continue
-                id_, label = _line(line, f"{path}, line {number}")
+                id_, label = read_label(line, f"{path}, line {number}")
                 if id_ in seen:
                     raise DataError(f"{path}, line {number}: the id stands twice; give one label a message")
                 seen.add(id_)
@@ -91,7 +91,12 @@ def read_labels(path: Path) -> tuple[dict[str, Label], int]:
     return found, empty
 
 
-def _line(line: bytes, where: str) -> tuple[str, Label | None]:
+def read_label(line: bytes, where: str) -> tuple[str, Label | None]:
+    """The message's id and its label, None where there is none yet, of one line of a sample.
+
+    Raises:
+        DataError: the line, called `where`, is damaged.
+    """
     try:
         told = orjson.loads(line)
         id_, value = str(told["id"]), told["label"]
