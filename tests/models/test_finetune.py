@@ -38,6 +38,10 @@ def rows(count: int = 400) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_bert(tmp_path_factory.mktemp("base"))
+
+
+def tiny_bert(folder: Path) -> Path:
     """A BERT of two layers with random weights."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
@@ -64,7 +68,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         initializer_range=0.2,  # the usual 0.02 is for wide layers: these would start from nearly nothing
         hidden_dropout_prob=0.0,
     )
-    folder = tmp_path_factory.mktemp("base")
     transformers.BertModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

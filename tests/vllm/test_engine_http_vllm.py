@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from chatlog.models.engines.config import ModerateConfig
 from chatlog.schema import MESSAGES
 from chatlog.stages.moderate import MODERATE
+from tests.models.fault_proxy import FAULTS, FaultProxy, running
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 pytest.importorskip("vllm", reason="vLLM is not installed here: make test-vllm")
@@ -59,9 +60,9 @@ def url(instruct: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
             server.wait(timeout=60)
 
 
-def run(config: ModerateConfig) -> list[dict[str, Any]]:
+def run(config: ModerateConfig, texts: Sequence[str] = TEXTS) -> list[dict[str, Any]]:
     MODERATE.check(config)
-    rows = [[{"role": "user", "content": text}, {"role": "assistant", "content": "good"}] for text in TEXTS]
+    rows = [[{"role": "user", "content": text}, {"role": "assistant", "content": "good"}] for text in texts]
     with MODERATE.open(config) as function:
         found: list[dict[str, Any]] = function(pa.table({"messages": pa.array(rows, MESSAGES)})).to_pylist()
     return found
@@ -79,6 +80,26 @@ def test_the_server_says_what_vllm_says_in_this_process(
             told, expected = json.loads(mine["native"]), json.loads(theirs["native"])
             assert told["verdict"] == expected["verdict"]
             assert told["score"] == pytest.approx(expected["score"], abs=1e-3)
+
+
+def test_behind_a_proxy_that_breaks_calls_nothing_is_lost_and_nothing_differs(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHATLOG_API_KEY", "k-test")
+    texts = tuple(f"{text} {n}" for n in range(10) for text in TEXTS)
+    expected = run(ModerateConfig(engine="http", urls=(url,), model="tiny", timeout_s=120), texts)
+    limits: dict[str, Any] = {"timeout_s": 10, "retries": 8, "rest_s": 0.2, "concurrency": 16}
+    with running(FaultProxy(url, seed=5, rate=0.8, most=1)) as proxy:
+        found = run(ModerateConfig(engine="http", urls=(proxy.url,), model="tiny", **limits), texts)
+    assert {kind for kinds in proxy.dealt.values() for kind in kinds} == {"", *FAULTS}
+    for one, other in zip(found, expected, strict=True):
+        for mine, theirs in zip(one["moderation"], other["moderation"], strict=True):
+            assert mine["status"] == theirs["status"] == "ok"
+            told, first = json.loads(mine["native"]), json.loads(theirs["native"])
+            assert told["verdict"] == first["verdict"] and told["score"] == pytest.approx(first["score"], abs=1e-3)
+    # Each prompt has one answer in the end, and is asked again after a fault alone.
+    for kinds in proxy.dealt.values():
+        assert kinds[-1] in ("", "slow", "twice") and len(kinds) <= 2
 
 
 def test_a_rendered_prompt_goes_through_completions_and_free_text_is_an_error(

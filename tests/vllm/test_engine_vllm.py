@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from chatlog.models.engines.config import ModerateConfig
+from chatlog.models.moderator.finetune import finetune_moderator
 from chatlog.schema import MESSAGES
 from chatlog.stages.moderate import MODERATE
 
@@ -79,3 +80,20 @@ def test_a_classifier_gives_what_transformers_gives(classifier: Path, tokenizer:
             expected = torch.softmax(model(torch.tensor([ids])).logits[0], dim=-1).tolist()
         told = json.loads(row["moderation"][0]["native"])["labels"]
         assert [told[name] for name in ("neutral", "toxic", "threat")] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_moderator_that_was_fine_tuned_here_says_what_it_says_on_engine_cpu(tmp_path: Path) -> None:
+    from tests.models.test_finetune import PLAIN, TUNING, rows, tiny_bert
+
+    base = tiny_bert(tmp_path / "base")
+    finetune_moderator([("mine", rows())], tmp_path / "tuned", str(base), 0, TUNING, own=())
+    texts: list[str | None] = ["river bread zorp walk", "walk table blag", f"{PLAIN[0]} calm garden"]
+    own = {"model": str(tmp_path / "tuned"), "guard": "classifier", "max_model_len": 64}
+    found = run(ModerateConfig(engine="vllm", eager=True, dtype="float32", **own), texts)
+    expected = run(ModerateConfig(engine="cpu", **own), texts)
+    assert [row["moderation"][0]["flagged"] for row in found] == [True, True, False]
+    for one, other in zip(found, expected, strict=True):
+        for mine, theirs in zip(one["moderation"], other["moderation"], strict=True):
+            assert mine["flagged"] == theirs["flagged"]
+            told, first = json.loads(mine["native"])["labels"], json.loads(theirs["native"])["labels"]
+            assert told == pytest.approx(first, abs=1e-3)

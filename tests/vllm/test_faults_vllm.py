@@ -30,6 +30,13 @@ def messages(count: int) -> list[list[Message]]:
     return [[Message("user", f"{words[n % 30]} {words[n // 30 % 30]} {n}")] for n in range(count)]
 
 
+def short(folder: Path) -> str:
+    """A policy of few tokens: what is tested here is not what it says."""
+    path = folder / "short.txt"
+    path.write_text("hate: what is bad\nviolence: kill\n")
+    return str(path)
+
+
 def settings(model: Path, **changed: Any) -> VllmSettings:
     values: dict[str, Any] = {
         "model": str(model),
@@ -72,9 +79,9 @@ def same(found: list[Judgment], expected: list[Judgment]) -> None:
         assert one.score == pytest.approx(other.score, abs=1e-3)
 
 
-def test_an_engine_that_dies_or_hangs_is_started_again_and_nothing_is_lost(instruct: Path) -> None:
-    given = messages(1200)
-    with open_vllm(settings(instruct, stall_s=20), open_guard("policy"), Thresholds(0.5)) as engine:
+def test_an_engine_that_dies_or_hangs_is_started_again_and_nothing_is_lost(instruct: Path, tmp_path: Path) -> None:
+    given = messages(600)
+    with open_vllm(settings(instruct, stall_s=20), open_guard("policy", short(tmp_path)), Thresholds(0.5)) as engine:
         expected = engine.judge(given)
         assert engine.counts["restarts"] == 0 and {each.status for each in expected} == {"ok"}
         same(struck(engine, given, 0, signal.SIGKILL), expected)
@@ -104,14 +111,16 @@ def test_a_killed_run_goes_on_where_it_was(instruct: Path, tmp_path: Path) -> No
     logs = write_jsonl(
         tmp_path / "logs.jsonl",
         [
-            {"id": f"c{n}", "model": "m", "messages": [{"role": "user", "content": f"{words[n % 40]} {n}"}]}
+            {"id": f"c{n}", "model": "m", "messages": [{"role": "user", "content": f"{words[n % len(words)]} {n}"}]}
             for n in range(2500)
         ],
     )
+    short(tmp_path)
     recipe = tmp_path / "moderate.toml"
     recipe.write_text(
         f'[[source]]\nreader = "auto"\npaths = ["{logs.name}"]\n[[stage]]\nuse = "moderate"\nengine = "vllm"\n'
         f'model = "{instruct}"\nmax_model_len = 2048\neager = true\ndtype = "float32"\nwindow = 0\n'
+        'policy = "short.txt"\n'
     )
     root = tmp_path / "run"
     command = [
