@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from chatlog.stages.moderate import MODERATE
 transformers = pytest.importorskip("transformers")
 
 PLAIN = "bread river piano summer number walk table window music garden".split()
-TUNING = Tuning(epochs=8, batch=16, rate=2e-3, max_tokens=64)
+TUNING = Tuning(epochs=10, batch=16, rate=2e-3, max_tokens=64)
 
 
 def rows(count: int = 400) -> list[dict[str, Any]]:
@@ -34,6 +35,17 @@ def rows(count: int = 400) -> list[dict[str, Any]]:
         labels = {"hate": int(hate), "violence": int(bool(flagged) and not hate)}
         made.append({"text": " ".join(words), "lang": "en", "flagged": flagged, "labels": labels})
     return made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums are split by thread; and threads cost more than such small products."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
