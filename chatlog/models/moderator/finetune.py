@@ -147,9 +147,8 @@ def _opened(base: str, heads: Sequence[str], seed: int) -> tuple[Any, Any]:
     refuse_pickles(base, [folder])
     refuse_code(base, folder)
     torch.manual_seed(seed)
-    local = {"trust_remote_code": False, "local_files_only": True}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), **local)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
         model = AutoModelForSequenceClassification.from_pretrained(
             str(folder),
             num_labels=len(heads),
@@ -158,7 +157,8 @@ def _opened(base: str, heads: Sequence[str], seed: int) -> tuple[Any, Any]:
             problem_type="multi_label_classification",
             ignore_mismatched_sizes=True,
             dtype=torch.float32,
-            **local,
+            trust_remote_code=False,
+            local_files_only=True,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"--base {base} is no encoder that transformers opens ({type(error).__name__})") from error
