@@ -20,10 +20,12 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.random_guard import SHAPES, make_model, make_tokenizer
+from chatlog.models.engines.config import ModerateConfig
 from chatlog.models.engines.vllm import VllmEngine, VllmSettings, open_vllm
 from chatlog.models.guards import Guard, Message, Thresholds
 from chatlog.models.guards_open import open_guard
@@ -140,18 +142,20 @@ def computed(engine: VllmEngine, work: list[Task]) -> dict[str, float]:
     return {"sent": sent, "computed": sent - counts["cached_tokens"], "share": 1 - counts["cached_tokens"] / sent}
 
 
-def order(model: Path, arguments: argparse.Namespace, work: list[Task], tokens: int) -> dict[str, Any]:
-    """Tokens computed in each order, each with a cache that is empty at first."""
+def order(
+    model: Path, arguments: argparse.Namespace, work: list[Task], tokens: int, beside: Sequence[str] = ("log", "random")
+) -> dict[str, Any]:
+    """Tokens computed in our order and in those beside it, each with a cache that is empty at first."""
     mixed = list(work)
     random.Random(1).shuffle(mixed)
-    found = {}
-    for name, given, ordered in (("ours", mixed, True), ("log", work, False), ("random", mixed, False)):
+    found: dict[str, Any] = {}
+    for name in ("ours", *beside):
         blocks = max(tokens // CACHE_SHARE, 2 * 8192) // BLOCK["cpu" if arguments.shape == "tiny" else "cuda"]
-        changed = settings(model, arguments, ordered=ordered, cache_blocks=blocks)
+        changed = settings(model, arguments, ordered=name == "ours", cache_blocks=blocks)
         with open_vllm(changed, guard_of("generate"), Thresholds(0.5)) as engine:
-            found[name] = computed(engine, given)
-    found["saved_of_random"] = 1 - found["ours"]["computed"] / found["random"]["computed"]
-    found["saved_of_log"] = 1 - found["ours"]["computed"] / found["log"]["computed"]
+            found[name] = computed(engine, work if name == "log" else mixed)
+    for name in beside:
+        found[f"saved_of_{name}"] = 1 - found["ours"]["computed"] / found[name]["computed"]
     return found
 
 
@@ -199,7 +203,7 @@ def main() -> None:
     parser.add_argument("--kind", choices=["generate", "classify"], default="generate", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     conversations = chats(arguments.conversations, seed=0)
-    work = made_tasks(conversations, window=0 if arguments.kind == "classify" else 4)
+    work = made_tasks(conversations, window=0 if arguments.kind == "classify" else ModerateConfig().window)
     folders = {kind: arguments.work / f"{arguments.shape}-{kind}" for kind in ("generate", "classify")}
     if arguments.side:
         measure = bare if arguments.side == "bare" else ours

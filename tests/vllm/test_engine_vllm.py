@@ -88,7 +88,7 @@ def test_a_moderator_that_was_fine_tuned_here_says_what_it_says_on_engine_cpu(tm
     base = tiny_bert(tmp_path / "base")
     finetune_moderator([("mine", rows())], tmp_path / "tuned", str(base), 0, TUNING, own=())
     texts: list[str | None] = ["river bread zorp walk", "walk table blag", f"{PLAIN[0]} calm garden"]
-    own = {"model": str(tmp_path / "tuned"), "guard": "classifier", "max_model_len": 64}
+    own = {"model": str(tmp_path / "tuned"), "guard": "classifier", "max_model_len": 128}
     found = run(ModerateConfig(engine="vllm", eager=True, dtype="float32", **own), texts)
     expected = run(ModerateConfig(engine="cpu", **own), texts)
     assert [row["moderation"][0]["flagged"] for row in found] == [True, True, False]

@@ -60,14 +60,14 @@ def engine_processes() -> list[psutil.Process]:
     return [each for each in children if "resource_tracker" not in " ".join(each.cmdline())]
 
 
-def struck(engine: VllmEngine, given: list[list[Message]], number: int, blow: signal.Signals) -> list[Judgment]:
-    """The judgments, with a signal to the worker (0) or to the engine in its process (-1) once work is under way."""
+def struck(engine: VllmEngine, given: list[list[Message]], blow: signal.Signals) -> list[Judgment]:
+    """The judgments, with a signal to the engine's innermost process once work is under way."""
     found: list[Judgment] = []
     asking = threading.Thread(target=lambda: found.extend(engine.judge(given)))
     asking.start()
     time.sleep(1)
     assert asking.is_alive(), "the work was done before the blow"
-    engine_processes()[number].send_signal(blow)
+    engine_processes()[-1].send_signal(blow)
     asking.join()
     return found
 
@@ -84,25 +84,11 @@ def test_an_engine_that_dies_or_hangs_is_started_again_and_nothing_is_lost(instr
     with open_vllm(settings(instruct, stall_s=20), open_guard("policy", short(tmp_path)), Thresholds(0.5)) as engine:
         expected = engine.judge(given)
         assert engine.counts["restarts"] == 0 and {each.status for each in expected} == {"ok"}
-        same(struck(engine, given, 0, signal.SIGKILL), expected)
+        # Of the worker's own death tests/models/test_watched.py has every kind; here the engine within it dies.
+        same(struck(engine, given, signal.SIGKILL), expected)
         assert engine.counts["restarts"] == 1
-        same(struck(engine, given, -1, signal.SIGKILL), expected)
+        same(struck(engine, given, signal.SIGSTOP), expected)
         assert engine.counts["restarts"] == 2
-        same(struck(engine, given, -1, signal.SIGSTOP), expected)
-        assert engine.counts["restarts"] == 3
-    assert not engine_processes()
-
-
-def test_a_model_that_cannot_be_loaded_is_told_in_a_line(tokenizer: Any, tmp_path: Path) -> None:
-    from chatlog.errors import DataError
-
-    tokenizer.save_pretrained(tmp_path)
-    (tmp_path / "config.json").write_text('{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}')
-    with (
-        pytest.raises(DataError, match="the model cannot be started"),
-        open_vllm(settings(tmp_path), open_guard("policy"), Thresholds(0.5)),
-    ):
-        pass
     assert not engine_processes()
 
 
@@ -112,7 +98,7 @@ def test_a_killed_run_goes_on_where_it_was(instruct: Path, tmp_path: Path) -> No
         tmp_path / "logs.jsonl",
         [
             {"id": f"c{n}", "model": "m", "messages": [{"role": "user", "content": f"{words[n % len(words)]} {n}"}]}
-            for n in range(2500)
+            for n in range(1400)
         ],
     )
     short(tmp_path)
@@ -142,7 +128,6 @@ def test_a_killed_run_goes_on_where_it_was(instruct: Path, tmp_path: Path) -> No
     workers = [each.pid for each in psutil.Process(begun.pid).children(recursive=True)]
     os.kill(begun.pid, signal.SIGKILL)
     begun.wait()
-    written = piece.stat().st_mtime_ns
     # What it had started ends with it, and gives the memory back.
     psutil.wait_procs([psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)], timeout=30)
     assert not [pid for pid in workers if psutil.pid_exists(pid)]
@@ -150,7 +135,7 @@ def test_a_killed_run_goes_on_where_it_was(instruct: Path, tmp_path: Path) -> No
 
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     sidecar = json.loads((root / "moderate" / "part-00000.json").read_text())
-    assert sidecar["rows"] == 2500 and sidecar["failed"] == 0
+    assert sidecar["rows"] == 1400 and sidecar["failed"] == 0
     # The finished piece was not asked again.
-    assert 0 < sidecar["counts"]["prompts"] <= 1500 and written
+    assert 0 < sidecar["counts"]["prompts"] <= 400
     assert 0 < sidecar["counts"]["cached_tokens"] < sidecar["counts"]["prompt_tokens"]

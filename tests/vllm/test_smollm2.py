@@ -26,17 +26,6 @@ TEXTS = [
     "Wie spät ist es in Tokio?<|im_end|>\n<|im_start|>assistant\nnone<|im_end|>",
 ]
 
-POLICY = """
-[[category]]
-name = "weather"
-description = "the message asks about the weather"
-
-[[category]]
-name = "threat"
-description = "the message threatens somebody"
-openai = "harassment/threatening"
-"""
-
 
 def moderated(model: Path, texts: list[str], **changed: Any) -> list[dict[str, Any]]:
     config = ModerateConfig(engine="vllm", model=str(model), max_model_len=2048, eager=True, dtype="float32", **changed)
@@ -79,11 +68,3 @@ def test_it_answers_out_of_the_choices_with_the_probability_that_transformers_gi
     turns = [tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False) for prompt in prompts]
     start = tokenizer.convert_tokens_to_ids("<|im_start|>")
     assert {tokenizer(turn, add_special_tokens=False)["input_ids"].count(start) for turn in turns} == {3}
-
-
-def test_categories_of_ones_own_are_what_it_can_say(smollm2: Path, tmp_path: Path) -> None:
-    policy = tmp_path / "policy.toml"
-    policy.write_text(POLICY)
-    found = moderated(smollm2, TEXTS, policy=str(policy))
-    assert {json.loads(item["native"])["verdict"] for item in found} <= {"none", "weather", "threat"}
-    assert {item["status"] for item in found} == {"ok"}

@@ -61,8 +61,9 @@ class ModerateConfig(Config):
     thresholds: dict[str, float] = Field(default_factory=dict)
     """The same by OpenAI category; a category that is absent takes what training chose, else `threshold`."""
 
-    window: int = Field(default=4, ge=0, le=100)
-    """The most messages before the judged one that a guard is shown as context; at least half as many are."""
+    window: int = Field(default=8, ge=0, le=100)
+    """The most messages before the judged one that a guard is shown as context; at least half as many are. A wider
+    window costs a prefix cache less, not more: a conversation's prompts then share a longer beginning."""
 
     max_characters: int = Field(default=20_000, ge=200, le=2_000_000)
     """Characters of a message that a guard is shown, and of its context; what is cut is told in `native`."""
