@@ -21,11 +21,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from benchmarks.random_guard import SHAPES, make_model, make_tokenizer
 from chatlog.models.engines.config import ModerateConfig
+from chatlog.models.engines.opening import vllm_settings
 from chatlog.models.engines.vllm import VllmEngine, VllmSettings, open_vllm
 from chatlog.models.guards import Guard, Message, Thresholds
 from chatlog.models.guards_open import open_guard
@@ -64,20 +66,9 @@ def made_tasks(conversations: list[list[dict[str, str]]], window: int) -> list[T
 def settings(model: Path, arguments: argparse.Namespace, **changed: Any) -> VllmSettings:
     """The engine's, as `moderate` has them by default."""
     cpu = arguments.shape == "tiny"
-    values: dict[str, Any] = {
-        "model": str(model),
-        "max_characters": 20_000,
-        "max_model_len": 8192,
-        "gpu_memory": 0.9,
-        "dtype": "float32" if cpu else "bfloat16",
-        "eager": cpu,
-        "tensor_parallel": 1,
-        "start_s": 1800,
-        "stall_s": 600,
-        "restarts": 1,
-        "slice_prompts": 1024,
-    }
-    return VllmSettings(**(values | changed))
+    dtype: Literal["float32", "bfloat16"] = "float32" if cpu else "bfloat16"
+    config = ModerateConfig(engine="vllm", model=str(model), eager=cpu, dtype=dtype)
+    return replace(vllm_settings(config), **changed)
 
 
 def guard_of(kind: str) -> Guard:

@@ -54,6 +54,18 @@ class Pipeline:
     release: ReleaseSpec | None
     data: Mapping[str, Any]
 
+    def writers(self) -> dict[str, str]:
+        """The last writer of every column; not planned, so also where the extras of its stages are missing."""
+        return last_writers(step.stage for step in self.steps)
+
+
+def last_writers(stages: Iterable[AnyStage]) -> dict[str, str]:
+    """For every column of ingest and of these stages, in their order, the one that writes it last."""
+    writers = dict.fromkeys(ROWS.names, INGEST)
+    for stage in stages:
+        writers |= dict.fromkeys(stage.writes.names, stage.name)
+    return writers
+
 
 @dataclass(frozen=True)
 class PlannedStep:

@@ -17,7 +17,7 @@ from chatlog.engine.measured import canary_rows
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.store import Run
 from chatlog.errors import ConfigError, DataError
-from chatlog.pipeline import INGEST, Pipeline
+from chatlog.pipeline import INGEST, Pipeline, last_writers
 from chatlog.schema import KEY, REJECTS, ROWS
 from chatlog.stage import AnyStage, GlobalStage
 from chatlog.stages import STAGES
@@ -162,9 +162,7 @@ def _prepare(
 
 def _conversations(planned: list[str], stages: dict[str, AnyStage]) -> str:
     """The join of all stages by key: every column from its last writer, null where no stage wrote it."""
-    writers: dict[str, str] = dict.fromkeys(ROWS.names, INGEST)
-    for name in planned:
-        writers |= dict.fromkeys(stages[name].writes.names, name)
+    writers = last_writers(stages[name] for name in planned)
     columns = [f'stage_{stage}."{column}"' for column, stage in writers.items() if column not in HIDDEN]
     for stage in STAGES:
         for field in stage.writes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -61,6 +62,21 @@ class Config(BaseModel):
     def identity(self) -> dict[str, Any]:
         """What of the settings decides the values: a file counts by its content, not by its place."""
         return self.model_dump(mode="json")
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex; empty where it cannot be read: `check` tells that."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def located_file(base: Path, path: str, pinned: str) -> tuple[str, str]:
+    """The absolute path of a file that a setting names, and its digest, or the one that it is pinned to."""
+    found = (base / Path(path).expanduser()).resolve()
+    return str(found), pinned or file_digest(found)
 
 
 def ready(_: Any) -> None:

@@ -87,7 +87,10 @@ def run_unit(unit: Unit, stage: Stage, function: BatchFn) -> dict[str, Any]:
         made = made.combine_chunks()
         counts["failed"] = len(failed_rows(made, stage))
     if isinstance(function, Counting):
-        counts["counts"] = {name: total - counted.get(name, 0) for name, total in function.counts().items()}
+        told = before.counts if before else {}
+        counts["counts"] = {
+            name: told.get(name, 0) + total - counted.get(name, 0) for name, total in function.counts().items()
+        }
     return finish(run, stage.name, stage.version, unit, table[KEY.name], made, begun, clear=pieces.clear, counts=counts)
 
 
@@ -139,6 +142,7 @@ class KeptPart:
     key: pa.ChunkedArray
     table: pa.Table
     sha256: str
+    counts: Mapping[str, int]
 
 
 def kept_part(run: Run, unit: Unit, stage: Stage) -> KeptPart | None:
@@ -147,7 +151,12 @@ def kept_part(run: Run, unit: Unit, stage: Stage) -> KeptPart | None:
         return None
     table = read_columns(run, unit.shard, dict.fromkeys(stage.writes.names, stage.name))
     sidecar = run.read_sidecar(stage.name, unit.shard) or {}
-    return KeptPart(table[KEY.name], table.select(stage.writes.names).cast(stage.writes), str(sidecar.get("sha256")))
+    return KeptPart(
+        table[KEY.name],
+        table.select(stage.writes.names).cast(stage.writes),
+        str(sidecar.get("sha256")),
+        sidecar.get("counts", {}),
+    )
 
 
 def failed_rows(table: pa.Table, stage: Stage) -> pa.Array:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 import orjson
+from pydantic import AfterValidator
 
 from chatlog.schema import CATEGORIES
 
@@ -62,6 +63,19 @@ SKIPPED: Final = Judgment("skipped")
 def failed(reason: str) -> Judgment:
     """A judgment of status `error`; `reason` is a short code and never text of the message or the model."""
     return Judgment("error", native=orjson.dumps({"error": reason}).decode())
+
+
+def _known(thresholds: dict[str, float]) -> dict[str, float]:
+    for name, threshold in thresholds.items():
+        if name not in CATEGORIES:
+            raise ValueError(f"unknown category {name!r}; expected one of {', '.join(CATEGORIES)}")
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"the threshold of {name} is {threshold}, expected 0 to 1")
+    return thresholds
+
+
+CategoryThresholds = Annotated[dict[str, float], AfterValidator(_known)]
+"""As a setting: probabilities by OpenAI category."""
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,28 @@ def chances(answer: Answer, choices: Sequence[str], guard: str) -> dict[str, flo
     return {choice: float(choice == said) for choice in choices}
 
 
+def share(tokens: Mapping[str, float], positive: Sequence[str], negative: Sequence[str]) -> float | None:
+    """The probability of `positive` against `negative` among one position's log-probabilities.
+
+    A token counts for a word that it begins (`un` for `unsafe`), so that it works for any tokenizer.
+    None when no token of either side is among them.
+    """
+    mass = {True: 0.0, False: 0.0}
+    for token, logprob in tokens.items():
+        word = _word(token)
+        if not word or not math.isfinite(logprob):
+            continue
+        begins = {
+            side: any(choice.startswith(word) for choice in choices)
+            for side, choices in ((True, positive), (False, negative))
+        }
+        # A token that begins both ("S" of Safe and of Sexual) tells nothing.
+        if begins[True] != begins[False]:
+            mass[begins[True]] += math.exp(logprob)
+    total = mass[True] + mass[False]
+    return mass[True] / total if total > 0 else None
+
+
 def likeliest(shares: Mapping[str, float]) -> str:
     """The choice with the largest probability; the first of equals."""
     return max(shares, key=lambda choice: shares[choice])

@@ -7,7 +7,7 @@ from typing import Final
 
 from chatlog.models.guards import Answer, Message, Question, Verdict
 from chatlog.models.guards_choice import ASK_FROM, chances
-from chatlog.models.guards_text import neutral
+from chatlog.models.guards_text import neutral, question
 
 HARM: Final = "harm"
 """The risk that holds all others: asked of every message."""
@@ -101,9 +101,8 @@ def _others(messages: Sequence[Message]) -> tuple[str, ...]:
 def _prompt(messages: Sequence[Message], risk: str) -> str:
     *before, last = messages
     if last.role == "assistant":
-        asked = next((message.content for message in reversed(before) if message.role != "assistant"), "")
         who, what = "Assistant", "assistant message to the user message"
-        turn = f"User Message: {neutral(asked)}\nAssistant Message: {neutral(last.content)}"
+        turn = f"User Message: {question(before)}\nAssistant Message: {neutral(last.content)}"
     else:
         who, what = "User", "user message"
         turn = f"User Message: {neutral(last.content)}"

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from chatlog.errors import ConfigError
 from chatlog.models.guards import Answer, Message, Question, UnreadableAnswer, Verdict
-from chatlog.models.guards_choice import by_category
-from chatlog.models.guards_text import neutral, share
+from chatlog.models.guards_choice import by_category, share
+from chatlog.models.guards_text import neutral
 from chatlog.schema import CATEGORIES
 
 NONE: Final = "none"
@@ -114,14 +114,6 @@ def read_policy(path: str = "", digest: str = "") -> Policy:
     if Path(path).suffix.lower() == ".toml":
         return _parsed(path, text)
     return Policy(text, {name: name for name in CATEGORIES})
-
-
-def digest_of(path: Path) -> str:
-    """The SHA-256 of a policy file; empty where there is none."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
 
 
 def _not_none(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from chatlog.models.guards import Answer, Message, Question, Verdict
 from chatlog.models.guards_choice import chances
-from chatlog.models.guards_text import neutral
+from chatlog.models.guards_text import neutral, question
 
 GUIDELINES: Final = {
     "Dangerous Content": (
@@ -87,11 +87,10 @@ def _prompt(messages: Sequence[Message], guideline: str) -> str:
             "Does the human question violate the above principle? Your answer must start with 'Yes' or 'No'. And then "
             "walk through step by step to be sure we answer correctly.\n\n"
         )
-    asked = next((message.content for message in reversed(before) if message.role != "assistant"), "")
     return (
         "<bos>You are a policy expert trying to help determine whether an AI response to a prompt is in violation of "
         "the defined safety policies.\n\n"
-        f"<start_of_turn>\nHuman Question: {neutral(asked)}\n<end_of_turn>\n"
+        f"<start_of_turn>\nHuman Question: {question(before)}\n<end_of_turn>\n"
         f"<start_of_turn>\nChatbot Response: {neutral(last.content)}\n<end_of_turn>\n\n"
         "Our safety principle is defined in the below:\n\n"
         f'* "No {guideline}": The chatbot shall not generate content that {GUIDELINES[guideline]}\n\n===\n\n'

@@ -1,8 +1,7 @@
-"""Untrusted text made harmless for a prompt, and probabilities read from log-probabilities."""
+"""Untrusted text made harmless for a prompt."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -10,6 +9,7 @@ from typing import Final
 
 import ahocorasick
 
+from chatlog.models.guards import Message
 from chatlog.models.guards_fold import RARE, folded, origins
 from chatlog.models.guards_tokens import CONTROL, LABEL, MARKUP, OPENERS, ROLE, SHOWN
 
@@ -133,23 +133,6 @@ def one_line(text: str) -> str:
     return neutral(text).strip()
 
 
-def share(tokens: Mapping[str, float], positive: Sequence[str], negative: Sequence[str]) -> float | None:
-    """The probability of `positive` against `negative` among one position's log-probabilities.
-
-    A token counts for a word that it begins (`un` for `unsafe`), so that it works for any tokenizer.
-    None when no token of either side is among them.
-    """
-    mass = {True: 0.0, False: 0.0}
-    for token, logprob in tokens.items():
-        word = token.replace("Ġ", " ").replace("▁", " ").strip()
-        if not word or not math.isfinite(logprob):
-            continue
-        begins = {
-            side: any(choice.startswith(word) for choice in choices)
-            for side, choices in ((True, positive), (False, negative))
-        }
-        # A token that begins both ("S" of Safe and of Sexual) tells nothing.
-        if begins[True] != begins[False]:
-            mass[begins[True]] += math.exp(logprob)
-    total = mass[True] + mass[False]
-    return mass[True] / total if total > 0 else None
+def question(before: Sequence[Message]) -> str:
+    """What an answer answers, neutralised: the last message before it that is not the model's own."""
+    return neutral(next((message.content for message in reversed(before) if message.role != "assistant"), ""))

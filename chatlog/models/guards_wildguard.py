@@ -7,7 +7,7 @@ from typing import Final
 
 from chatlog.models.guards import Answer, Message, Question, Verdict
 from chatlog.models.guards_choice import chances, likeliest
-from chatlog.models.guards_text import neutral
+from chatlog.models.guards_text import neutral, question
 
 _ANSWERS: Final = (" yes", " no")
 
@@ -62,5 +62,4 @@ def _prompt(messages: Sequence[Message]) -> str:
     *before, last = messages
     if last.role != "assistant":
         return _TASK.format(request=neutral(last.content), response="")
-    asked = next((message.content for message in reversed(before) if message.role != "assistant"), "")
-    return _TASK.format(request=neutral(asked), response=neutral(last.content))
+    return _TASK.format(request=question(before), response=neutral(last.content))

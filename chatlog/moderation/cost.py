@@ -41,7 +41,15 @@ class Range:
 
     def times(self, factor: float) -> Range:
         """All three, multiplied."""
-        return Range(*(None if part is None else part * factor for part in (self.value, self.low, self.high)))  # type: ignore[arg-type]
+        low = None if self.low is None else self.low * factor
+        high = None if self.high is None else self.high * factor
+        return Range(self.value * factor, low, high)
+
+    def plus(self, other: Range) -> Range:
+        """All three, added: as unsure as if both erred alike."""
+        low = None if self.low is None or other.low is None else self.low + other.low
+        high = None if self.high is None or other.high is None else self.high + other.high
+        return Range(self.value + other.value, low, high)
 
 
 @dataclass(frozen=True)
@@ -213,17 +221,13 @@ def _gpus(config: ModerateConfig) -> int:
 
 
 def _price(hours: Range, tokens: Range | None, prices: Prices) -> Range | None:
-    parts = [] if prices.gpu_hour is None else [hours.times(prices.gpu_hour)]
-    if prices.million_tokens is not None:
-        if tokens is None:
-            raise ConfigError(
-                "this engine counts no tokens, so a price of tokens tells nothing; give that of GPU hours"
-            )
-        parts.append(tokens.times(prices.million_tokens / 1e6))
-    if not parts:
-        return None
-    ends = [[getattr(part, end) for part in parts] for end in ("value", "low", "high")]
-    return Range(*(None if None in end else sum(end) for end in ends))  # type: ignore[arg-type]
+    by_hour = None if prices.gpu_hour is None else hours.times(prices.gpu_hour)
+    if prices.million_tokens is None:
+        return by_hour
+    if tokens is None:
+        raise ConfigError("this engine counts no tokens, so a price of tokens tells nothing; give that of GPU hours")
+    by_token = tokens.times(prices.million_tokens / 1e6)
+    return by_token if by_hour is None else by_hour.plus(by_token)
 
 
 def extrapolated(sizes: Floats, found: Floats, target: Floats) -> Range:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +16,7 @@ from chatlog.engine.store import Run, read_columns
 from chatlog.errors import ConfigError
 from chatlog.models.judgments import Ints
 from chatlog.moderation.reading import filled
-from chatlog.pipeline import INGEST, Pipeline
-from chatlog.schema import ROWS
+from chatlog.pipeline import Pipeline, last_writers
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,8 @@ def given(root: str, pipeline: Pipeline, where: str | None) -> Given:
         ConfigError: no run, nothing ingested, or the column `where` is not there yet.
     """
     run, own = pipeline_of(root)
-    writers = dict.fromkeys(ROWS.names, INGEST)
-    for step in own.steps:
-        if step.stage.name == "moderate":
-            break
-        if run.read_sidecar(step.stage.name, 0) is not None:
-            writers |= dict.fromkeys(step.stage.writes.names, step.stage.name)
+    before = takewhile(lambda stage: stage.name != "moderate", (step.stage for step in own.steps))
+    writers = last_writers(stage for stage in before if run.read_sidecar(stage.name, 0) is not None)
     if where is not None and where not in writers:
         raise ConfigError(
             f"{run.root} has no column {where!r} yet, by which {pipeline.name} picks what is moderated; run its "

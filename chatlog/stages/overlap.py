@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from chatlog.errors import ConfigError
 from chatlog.schema import MESSAGES
-from chatlog.stage import BatchFn, Config, Stage
+from chatlog.stage import BatchFn, Config, Stage, file_digest
 from chatlog.text.contamination import Hit, Part, Parts, Widths
 from chatlog.text.normalise import fold
 from chatlog.text.turns import flat_messages
@@ -49,7 +49,7 @@ class OverlapConfig(Config):
         found = [_named(text) for text in self.benchmarks]
         paths = [str((base / Path(path).expanduser()).resolve()) for _, path in found]
         benchmarks = tuple(f"{name}={path}" for (name, _), path in zip(found, paths, strict=True))
-        digests = self.digests or tuple(_digest(Path(path)) for path in paths)
+        digests = self.digests or tuple(file_digest(Path(path)) for path in paths)
         return self.model_copy(update={"benchmarks": benchmarks, "digests": digests})
 
     def identity(self) -> dict[str, Any]:
@@ -76,16 +76,6 @@ def _named(text: str) -> tuple[str, str]:
     return name_and_path(text)
 
 
-def _digest(path: Path) -> str:
-    import hashlib
-
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
 class _Benchmarks:
     """The items of all benchmarks, flat: each part with the item and benchmark that it is of."""
 
@@ -103,7 +93,7 @@ class _Benchmarks:
         self.place: list[tuple[int, int]] = []  # of each part: its item, its number in the item
         for number, (text, pinned) in enumerate(zip(config.benchmarks, config.digests, strict=True)):
             name, path = _named(text)
-            found = _digest(Path(path))
+            found = file_digest(Path(path))
             if not found:
                 raise ConfigError(f"stage overlap: no such benchmark file, or it cannot be read: {path}")
             if found != pinned:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +9,16 @@ from typing import Any, Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from chatlog.errors import ConfigError
 from chatlog.models.calibration import Calibration, load_calibration
+from chatlog.models.guards import CategoryThresholds
 from chatlog.models.judgments import Rule, any_of, flat, redecided
 from chatlog.models.moderator.mixture import SHIPPED, load
 from chatlog.models.weights import check_name, locate
-from chatlog.schema import CATEGORIES, MODERATION
-from chatlog.stage import BatchFn, Config, Stage
+from chatlog.schema import MODERATION
+from chatlog.stage import BatchFn, Config, Stage, file_digest, located_file
 
 
 class ThresholdConfig(Config):
@@ -27,7 +27,7 @@ class ThresholdConfig(Config):
     threshold: float | None = Field(default=None, ge=0, le=1)
     """Probability from which a message is flagged; None: what training chose (`moderator`), else 0.5."""
 
-    thresholds: dict[str, float] = Field(default_factory=dict)
+    thresholds: CategoryThresholds = Field(default_factory=dict)
     """The same by OpenAI category; such a category flags the message, whatever the message's own score is."""
 
     moderator: str = SHIPPED
@@ -39,23 +39,12 @@ class ThresholdConfig(Config):
     calibration_digest: str = ""
     """SHA-256 of that file; filled in from it. One that is given pins it."""
 
-    @field_validator("thresholds")
-    @classmethod
-    def _known(cls, value: dict[str, float]) -> dict[str, float]:
-        for name, threshold in value.items():
-            if name not in CATEGORIES:
-                raise ValueError(f"unknown category {name!r}; expected one of {', '.join(CATEGORIES)}")
-            if not 0 <= threshold <= 1:
-                raise ValueError(f"the threshold of {name} is {threshold}, expected 0 to 1")
-        return value
-
     def located(self, base: Path) -> Self:
         """With an absolute path, and the file's digest; empty where there is no such file."""
         if not self.calibration:
             return self
-        path = (base / Path(self.calibration).expanduser()).resolve()
-        digest = self.calibration_digest or _digest(path)
-        return self.model_copy(update={"calibration": str(path), "calibration_digest": digest})
+        path, digest = located_file(base, self.calibration, self.calibration_digest)
+        return self.model_copy(update={"calibration": path, "calibration_digest": digest})
 
     def identity(self) -> dict[str, Any]:
         """The digest stands for the calibration file."""
@@ -83,16 +72,9 @@ class ThresholdConfig(Config):
             return None
         path = Path(self.calibration)
         found = load_calibration(path)
-        if self.calibration_digest and _digest(path) != self.calibration_digest:
+        if self.calibration_digest and file_digest(path) != self.calibration_digest:
             raise ConfigError(f"threshold: the calibration {path} was changed; run again, or mend `calibration_digest`")
         return found
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
 
 
 _READS: Final = pa.schema([pa.field("moderation", MODERATION), pa.field("moderation_status", pa.string())])

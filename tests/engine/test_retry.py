@@ -77,6 +77,11 @@ def test_what_failed_is_repeated_alone_and_what_reads_it_too(
     assert dict(mended.made) == {"ingest": 0, "fingerprint": 0, "dedup": 0, "moderate": 2, "overlap": 2}
     assert len(server.calls) == 12 and set(server.calls.values()) == {1}  # four messages of three conversations
     assert parts(tmp_path / "run") == parts(tmp_path / "fresh")
+    if api == "generate":  # what every go cost counts, and messages that had been well were asked again
+        prompts = [
+            next(s for s in status(tmp_path / r) if s.stage == "moderate").counts["prompts"] for r in ("run", "fresh")
+        ]
+        assert prompts[0] > prompts[1]
     for name in ("moderate", "overlap"):
         prints = [
             [json.loads(file.read_text())["fingerprint"] for file in sorted((tmp_path / root / name).glob("*.json"))]

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from chatlog.errors import ConfigError
 from chatlog.models.guards import Answer, Message, Question, Thresholds, UnreadableAnswer, Verdict
+from chatlog.models.guards_choice import share
 from chatlog.models.guards_open import GUARDS, open_guard
 from chatlog.models.guards_policy import read_policy
-from chatlog.models.guards_text import neutral, share
+from chatlog.models.guards_text import neutral
 from chatlog.schema import CATEGORIES
 
 FIXTURES = Path(__file__).parent / "fixtures" / "guards"

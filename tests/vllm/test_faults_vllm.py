@@ -10,14 +10,14 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from chatlog.models.engines.vllm import VllmEngine, VllmSettings, open_vllm
-from chatlog.models.guards import Judgment, Message, Thresholds
-from chatlog.models.guards_open import open_guard
+from chatlog.models.engines.config import ModerateConfig
+from chatlog.models.engines.opening import open_engine
+from chatlog.models.engines.vllm import VllmEngine
+from chatlog.models.guards import Judgment, Message
 from tests.conftest import write_jsonl
 from tests.vllm.conftest import WORDS
 
@@ -35,23 +35,6 @@ def short(folder: Path) -> str:
     path = folder / "short.txt"
     path.write_text("hate: what is bad\nviolence: kill\n")
     return str(path)
-
-
-def settings(model: Path, **changed: Any) -> VllmSettings:
-    values: dict[str, Any] = {
-        "model": str(model),
-        "max_characters": 2000,
-        "max_model_len": 2048,
-        "gpu_memory": 0.9,
-        "dtype": "float32",
-        "eager": True,
-        "tensor_parallel": 1,
-        "start_s": 300,
-        "stall_s": 300,
-        "restarts": 2,
-        "slice_prompts": 32,
-    }
-    return VllmSettings(**(values | changed))
 
 
 def engine_processes() -> list[psutil.Process]:
@@ -81,7 +64,19 @@ def same(found: list[Judgment], expected: list[Judgment]) -> None:
 
 def test_an_engine_that_dies_or_hangs_is_started_again_and_nothing_is_lost(instruct: Path, tmp_path: Path) -> None:
     given = messages(600)
-    with open_vllm(settings(instruct, stall_s=20), open_guard("policy", short(tmp_path)), Thresholds(0.5)) as engine:
+    config = ModerateConfig(
+        engine="vllm",
+        model=str(instruct),
+        policy=short(tmp_path),
+        max_model_len=2048,
+        eager=True,
+        dtype="float32",
+        stall_s=20,
+        restarts=2,
+        slice_prompts=32,
+    )
+    with open_engine(config) as engine:
+        assert isinstance(engine, VllmEngine)
         expected = engine.judge(given)
         assert engine.counts["restarts"] == 0 and {each.status for each in expected} == {"ok"}
         # Of the worker's own death tests/models/test_watched.py has every kind; here the engine within it dies.

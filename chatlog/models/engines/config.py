@@ -6,14 +6,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from chatlog.models.engines.http_settings import HttpSettings
+from chatlog.models.guards import CategoryThresholds
 from chatlog.models.guards_models import guard_of, pinned
 from chatlog.models.guards_open import GUARDS
-from chatlog.models.guards_policy import digest_of
-from chatlog.schema import CATEGORIES
-from chatlog.stage import Config
+from chatlog.stage import Config, located_file
 
 GuardName = Literal[
     "policy",
@@ -58,7 +57,7 @@ class ModerateConfig(Config):
     threshold: float | None = Field(default=None, ge=0, le=1)
     """Probability from which a message is flagged; None: what training chose (cpu), else 0.5."""
 
-    thresholds: dict[str, float] = Field(default_factory=dict)
+    thresholds: CategoryThresholds = Field(default_factory=dict)
     """The same by OpenAI category; a category that is absent takes what training chose, else `threshold`."""
 
     window: int = Field(default=8, ge=0, le=100)
@@ -154,24 +153,12 @@ class ModerateConfig(Config):
         found = {**value, "model": pinned(model) if engine == "vllm" else model}
         return found if guard is None or "guard" in value else {**found, "guard": guard}
 
-    @field_validator("thresholds")
-    @classmethod
-    def _known(cls, value: dict[str, float]) -> dict[str, float]:
-        for name, threshold in value.items():
-            if name not in CATEGORIES:
-                raise ValueError(f"unknown category {name!r}; expected one of {', '.join(CATEGORIES)}")
-            if not 0 <= threshold <= 1:
-                raise ValueError(f"the threshold of {name} is {threshold}, expected 0 to 1")
-        return value
-
     def located(self, base: Path) -> Self:
         """With the policy's absolute path and its file's digest; empty where there is no such file."""
         if not self.policy:
             return self
-        path = (base / Path(self.policy).expanduser()).resolve()
-        return self.model_copy(
-            update={"policy": str(path), "policy_digest": self.policy_digest or digest_of(path)},
-        )
+        path, digest = located_file(base, self.policy, self.policy_digest)
+        return self.model_copy(update={"policy": path, "policy_digest": digest})
 
     def identity(self) -> dict[str, Any]:
         """What decides the values: the model and how it is asked, not where and how fast it runs.

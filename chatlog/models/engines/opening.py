@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chatlog.errors import ConfigError
 from chatlog.models.engines import Engine
@@ -17,6 +18,9 @@ from chatlog.models.guards_models import guard_of
 from chatlog.models.guards_open import open_guard
 from chatlog.models.moderator.mixture import FLAGGED
 from chatlog.models.weights import check_name
+
+if TYPE_CHECKING:
+    from chatlog.models.engines.vllm import VllmSettings
 
 
 def check(config: ModerateConfig) -> None:
@@ -87,6 +91,14 @@ def _thresholds(config: ModerateConfig) -> Thresholds:
     return Thresholds(flagged if config.threshold is None else config.threshold, config.thresholds, learnt)
 
 
+def vllm_settings(config: ModerateConfig) -> VllmSettings:
+    """What of a config the engine `vllm` is told."""
+    from chatlog.models.engines.vllm import VllmSettings
+
+    names = [field.name for field in fields(VllmSettings) if field.name in ModerateConfig.model_fields]
+    return VllmSettings(**{name: getattr(config, name) for name in names})
+
+
 @contextmanager
 def open_engine(config: ModerateConfig) -> Iterator[Engine]:
     """The engine that a config asks for, loaded."""
@@ -113,23 +125,9 @@ def open_engine(config: ModerateConfig) -> Iterator[Engine]:
         return
     thresholds = _thresholds(config)
     if config.engine == "vllm":
-        from chatlog.models.engines.vllm import VllmSettings, open_vllm
+        from chatlog.models.engines.vllm import open_vllm
 
-        guard = _guard(config)
-        local = VllmSettings(
-            model=config.model,
-            max_characters=config.max_characters,
-            max_model_len=config.max_model_len,
-            gpu_memory=config.gpu_memory,
-            dtype=config.dtype,
-            eager=config.eager,
-            tensor_parallel=config.tensor_parallel,
-            start_s=config.start_s,
-            stall_s=config.stall_s,
-            restarts=config.restarts,
-            slice_prompts=config.slice_prompts,
-        )
-        with open_vllm(local, guard, thresholds) as engine:
+        with open_vllm(vllm_settings(config), _guard(config), thresholds) as engine:
             yield engine
         return
     from chatlog.models.engines.http import open_http
