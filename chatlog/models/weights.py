@@ -74,7 +74,7 @@ CARRIED: Final = {
         files=(
             (
                 "models/moderator/moderator-v2.safetensors",
-                "84405974dde0f2779a45424a7bcde64fe6dea39c3f08c6e4e2389cf631602745",
+                "61c4c2857cd050e423c0e0ea6da1a285bec7d9f463b9b5b7b04441c313746273",
             ),
         ),
     ),

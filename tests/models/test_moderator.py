@@ -198,6 +198,7 @@ def test_weights_come_back_from_the_file_and_damage_is_told(tmp_path: Path) -> N
         some(3),
         np.array([1, 1, 0], np.float32),
         some(4),
+        np.array([0, 1, 0.5, 0], np.float32),
         some(4),
         np.array([0.4, 0.6, 0.5, 0.5], np.float32),
     )
@@ -208,6 +209,8 @@ def test_weights_come_back_from_the_file_and_damage_is_told(tmp_path: Path) -> N
     assert np.allclose(found.experts, made.experts, atol=2e-3) and np.array_equal(found.slopes, made.slopes)
     scores = found.calibrated(found.logits(some(5, WIDTH)))
     assert scores.shape == (5, 4) and ((scores >= 0) & (scores <= 1)).all()
+    # A message cannot be likelier to break one rule than any.
+    assert (scores <= scores[:, :1]).all() and (scores[:, 1:] < scores[:, :1]).any()
     safetensors = pytest.importorskip("safetensors.numpy")
     theirs = safetensors.load_file(path)
     assert all(np.array_equal(theirs[name], tensor) for name, tensor in read_safetensors(path)[0].items())

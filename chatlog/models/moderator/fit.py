@@ -123,6 +123,7 @@ def fit(features: Features, data: Examples, rows: Rows) -> Mixture:
         np.array(summed, dtype=np.float32),
         nothing + 1,
         nothing,
+        nothing,
         nothing + np.float32(0.5),
     )
 
@@ -210,6 +211,7 @@ def measurable(mixture: Mixture, held_out: Floats) -> Mixture:
         head_bias=mixture.head_bias[kept],
         summed=mixture.summed[kept],
         slopes=mixture.slopes[both],
+        leans=mixture.leans[both],
         shifts=mixture.shifts[both],
         thresholds=mixture.thresholds[both],
     )
@@ -218,34 +220,42 @@ def measurable(mixture: Mixture, held_out: Floats) -> Mixture:
 def calibrated(mixture: Mixture, held_out: Floats, data: Examples) -> Mixture:
     """The mixture with calibrated log-odds and thresholds, from held-out log-odds `(n, names)`.
 
-    Platt scaling (a line through the log-odds); a head's threshold has the best F1. Both on rows weighted
-    so that as many violate as among the reference rows: one in four at all, one in twenty a rare category.
-    In logs of chats far fewer do: a threshold is raised until at most FALSE_ALARMS of the rows of sets that
-    hold ordinary chats alone are above it.
+    Platt scaling (a line through the log-odds, those of `flagged` beside a category's own); a head's threshold has
+    the best F1. Both on rows weighted so that as many violate as among the reference rows: one in four at all, one
+    in twenty a rare category. In logs of chats far fewer do: a threshold is raised until at most FALSE_ALARMS of the
+    rows of sets that hold ordinary chats alone are above it.
     """
-    slopes, shifts, thresholds = [], [], []
-    benign = ordinary(data)
+    curves, used, weights = [], [], []
     for column, name in enumerate(mixture.names):
         target = data.targets[:, HEADS.index(name)]
-        used = (data.weights > 0) & ~np.isnan(target) & ~np.isnan(held_out[:, column])
-        known = used & data.reference
+        rows = (data.weights > 0) & ~np.isnan(target) & ~np.isnan(held_out[:, column])
+        known = rows & data.reference
         positives = int((target[known] == 1).sum())
         share = float(target[known].mean()) if positives >= FEWEST_POSITIVES else SHARE
-        weights = balanced(data.weights, target, used, share)[used]
-        logits, labels = held_out[used, column], target[used]
-        model = _logistic(logits[:, None], labels, weights, 1e6)
-        slope, shift = float(model.coef_[0, 0]), float(model.intercept_[0])
-        slopes.append(slope)
-        shifts.append(shift)
-        scaled = slope * logits + shift
-        cut = chosen_cut(scaled, labels, weights, benign[used])
-        thresholds.append(1 / (1 + np.exp(-cut)))
-    return replace(
-        mixture,
-        slopes=np.array(slopes, dtype=np.float32),
-        shifts=np.array(shifts, dtype=np.float32),
-        thresholds=np.array(thresholds, dtype=np.float32),
-    )
+        # Where OpenAI's own labels suffice they alone say what a category's score means.
+        rows = known if column and positives >= FEWEST_POSITIVES else rows
+        used.append(rows)
+        weights.append(balanced(data.weights, target, rows, share)[rows])
+        curves.append(_curve(held_out[rows], column, target[rows], weights[-1]))
+    slopes, leans, shifts = np.array(curves, dtype=np.float32).T
+    made = replace(mixture, slopes=slopes, leans=leans, shifts=shifts)
+    scores = made.calibrated(held_out)
+    thresholds = [
+        chosen_cut(scores[rows, column], data.targets[rows, HEADS.index(name)], weight, ordinary(data)[rows])
+        for column, (name, rows, weight) in enumerate(zip(mixture.names, used, weights, strict=True))
+    ]
+    return replace(made, thresholds=np.array(thresholds, dtype=np.float32))
+
+
+def _curve(logits: Floats, column: int, labels: npt.NDArray[np.float32], weights: Floats) -> tuple[float, float, float]:
+    """How much the column's log-odds count, how much those of `flagged`, and the shift."""
+    if column:
+        model = _logistic(logits[:, [column, 0]], labels, weights, 1e6)
+        slope, lean = model.coef_[0].tolist()
+        if slope > 0 and lean > 0:
+            return slope, lean, float(model.intercept_[0])
+    model = _logistic(logits[:, [column]], labels, weights, 1e6)
+    return float(model.coef_[0, 0]), 0.0, float(model.intercept_[0])
 
 
 def ordinary(data: Examples) -> Rows:
@@ -254,12 +264,12 @@ def ordinary(data: Examples) -> Rows:
 
 
 def chosen_cut(scores: Floats, labels: npt.NDArray[np.float32], weights: Floats, benign: Rows) -> float:
-    """The threshold with the best F1 that at most FALSE_ALARMS of the `benign` rows exceed."""
+    """The score with the best F1 as a threshold that at most FALSE_ALARMS of the `benign` rows exceed."""
     return max(_best_cut(scores, labels, weights), _quiet_cut(scores[benign]))
 
 
 def _quiet_cut(scores: Floats) -> float:
-    """The least log-odds that at most FALSE_ALARMS of the scores exceed; minus infinity for no scores."""
+    """The least score that at most FALSE_ALARMS of the scores exceed; minus infinity for no scores."""
     return float(np.quantile(scores, 1 - FALSE_ALARMS)) if len(scores) else -np.inf
 
 

@@ -53,7 +53,8 @@ class Mixture:
         experts, expert_bias: `(domains, WIDTH)`, `(domains,)`.
         heads, head_bias: `(categories, WIDTH)`, `(categories,)`.
         summed: `(categories,)`, 1 where the category is well enough annotated to speak for `policy` too.
-        slopes, shifts: `(1 + categories,)`, calibration of `flagged` and the categories.
+        slopes, leans, shifts: `(1 + categories,)`, calibration of `flagged` and the categories: how much the own
+            log-odds count, and how much those of `flagged`.
         thresholds: `(1 + categories,)`, probabilities from which each says yes.
     """
 
@@ -67,6 +68,7 @@ class Mixture:
     head_bias: Vectors
     summed: Vectors
     slopes: Vectors
+    leans: Vectors
     shifts: Vectors
     thresholds: Vectors
 
@@ -118,8 +120,14 @@ class Mixture:
         return np.asarray(np.maximum.reduceat(found, np.unique(owner, return_index=True)[1]), dtype=np.float64)
 
     def calibrated(self, logits: Floats) -> Floats:
-        """Probabilities, `(n, 1 + categories) float64`, of `logits` of the same shape."""
-        return _sigmoid(logits * self.slopes.astype(np.float64) + self.shifts.astype(np.float64))
+        """Probabilities, `(n, 1 + categories) float64`, of `logits` of the same shape.
+
+        A head of few examples is sure of much that it has never seen. Whether a message breaks any rule is known
+        better: that counts for every category, and none is likelier than that.
+        """
+        slopes, leans, shifts = (part.astype(np.float64) for part in (self.slopes, self.leans, self.shifts))
+        found = _sigmoid(logits * slopes + logits[:, :1] * leans + shifts)
+        return np.asarray(np.fmin(found, found[:, :1]), dtype=np.float64)
 
 
 def _sigmoid(values: Floats) -> Floats:
@@ -181,6 +189,7 @@ def _shapes(domains: int, categories: int) -> dict[str, tuple[int, ...]]:
         "head_bias": (categories,),
         "summed": (categories,),
         "slopes": (1 + categories,),
+        "leans": (1 + categories,),
         "shifts": (1 + categories,),
         "thresholds": (1 + categories,),
     }
