@@ -39,10 +39,10 @@ def tint(colour: str, share: float) -> str:
 
 
 def number(value: float) -> str:
-    """A count with thin spaces between thousands, or a small number with three digits."""
+    """A number with thin spaces between thousands; what is not whole has three digits, and one place from 100 on."""
     if isinstance(value, int) or float(value).is_integer():
         return f"{int(value):,}".replace(",", "\u202f")
-    return f"{value:.3g}"
+    return f"{value:.3g}" if abs(value) < 99.95 else f"{value:,.1f}".replace(",", "\u202f")
 
 
 def bars(

@@ -15,8 +15,8 @@ NUMBERS: Final = Figure(
        sum(len(messages)) AS messages,
        count(DISTINCT model) AS models,
        count(DISTINCT language) FILTER (language <> 'unknown') AS languages,
-       count(*) FILTER (redacted) AS redacted,
-       count(*) FILTER (flagged) AS flagged,
+       count(*) FILTER (redacted AND kept IS NOT FALSE) AS redacted,
+       count(*) FILTER (flagged AND kept IS NOT FALSE) AS flagged,
        min(created_at)::DATE AS first_day,
        max(created_at)::DATE AS last_day
 FROM conversations""",

@@ -143,9 +143,9 @@ def _tiles(row: Row) -> list[tuple[str, str, str]]:
     for name in ("messages", "models", "languages"):
         if row[name]:
             tiles.append((name, number(int(row[name])), ""))
-    for name, base in (("redacted", kept), ("flagged", kept)):
+    for name in ("redacted", "flagged"):
         if row[name]:
-            tiles.append((name, number(int(row[name])), f"{_percent(int(row[name]), base)} of kept"))
+            tiles.append((name, number(int(row[name])), f"{_percent(int(row[name]), kept)} of kept"))
     if row["first_day"]:
         days = (row["last_day"] - row["first_day"]).days + 1
         tiles.append(("days", number(days), f"{row['first_day']} to {row['last_day']}"))
@@ -153,7 +153,7 @@ def _tiles(row: Row) -> list[tuple[str, str, str]]:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f}%" if whole else "0%"
+    return f"{100 * part / whole:.1f}%"
 
 
 def cell(value: Any, column: str = "") -> str:

@@ -22,18 +22,13 @@ def unpacked(text: str, kind: str) -> Any:
     return np.frombuffer(base64.b64decode(text), dtype=kind)
 
 
-@pytest.fixture(scope="module")
-def run() -> duckdb.DuckDBPyConnection:
-    return connection()
-
-
-def test_levels_are_exactly_the_comparisons_of_sql(run: duckdb.DuckDBPyConnection) -> None:
+def test_levels_are_exactly_the_comparisons_of_sql(views: duckdb.DuckDBPyConnection) -> None:
     steps = np.arange(101) / 100
     scores = np.unique(np.concatenate([steps, np.nextafter(steps, 0), np.nextafter(steps, 1), [np.nan]]))
     scores = scores[~(scores < 0)]
     found = levels(scores)
     for step in range(1, 101):
-        told = run.execute(f"SELECT list(s >= {step / 100} ORDER BY i) FROM (SELECT unnest(?) AS s, unnest(?) AS i)",
+        told = views.execute(f"SELECT list(s >= {step / 100} ORDER BY i) FROM (SELECT unnest(?) AS s, unnest(?) AS i)",
                            [[float(s) for s in scores], list(range(len(scores)))]).fetchone()  # fmt: skip
         assert told is not None
         # DuckDB holds NaN above every number; a score that is not there is null in a run.
@@ -42,10 +37,10 @@ def test_levels_are_exactly_the_comparisons_of_sql(run: duckdb.DuckDBPyConnectio
     assert found[np.isnan(scores)].tolist() == [MISSING]
 
 
-def test_the_map_holds_what_its_query_gives(run: duckdb.DuckDBPyConnection) -> None:
-    told = map_data(run, 10)
+def test_the_map_holds_what_its_query_gives(views: duckdb.DuckDBPyConnection) -> None:
+    told = map_data(views, 10)
     assert told is not None
-    rows = run.execute(POINTS).fetchall()
+    rows = views.execute(POINTS).fetchall()
     x, y = unpacked(told["x"], "<u2").astype(float), unpacked(told["y"], "<u2").astype(float)
     assert len(x) == told["n"] == len(rows)
     # One scale for both: distances keep their proportions.
@@ -75,13 +70,13 @@ def test_the_map_does_without_themes_names_and_topics() -> None:
     assert map_data(con, 10) is None
 
 
-def test_no_text_and_no_name_of_a_conversation_is_packed(run: duckdb.DuckDBPyConnection) -> None:
-    packed = json.dumps([map_data(run, 10), score_data(run, 10)])
+def test_no_text_and_no_name_of_a_conversation_is_packed(views: duckdb.DuckDBPyConnection) -> None:
+    packed = json.dumps([map_data(views, 10), score_data(views, 10)])
     assert "some words" not in packed and "secret" not in packed and "u17" not in packed
 
 
-def test_scores_count_as_the_query_does(run: duckdb.DuckDBPyConnection) -> None:
-    told = score_data(run, 10)
+def test_scores_count_as_the_query_does(views: duckdb.DuckDBPyConnection) -> None:
+    told = score_data(views, 10)
     assert told is not None
     names = [category["name"] for category in told["categories"]]
     # The made-up guard flags from 0.5 on: there its sliders stand, and count what it flagged.
@@ -90,9 +85,9 @@ def test_scores_count_as_the_query_does(run: duckdb.DuckDBPyConnection) -> None:
     hits = [unpacked(told["levels"][name], "u1") >= step for name, step in zip(names, steps, strict=True)]
     terms = [f'"{name}" >= {step / 100}' for name, step in zip(names, steps, strict=True)]
     counts = ", ".join(f'count(*) FILTER ({term}) AS "{name}"' for term, name in zip(terms, names, strict=True))
-    rows = run.execute(told["sql"]["category"].replace(COUNTS, counts)).fetchall()
+    rows = views.execute(told["sql"]["category"].replace(COUNTS, counts)).fetchall()
     assert dict(rows) == {name: int(hit.sum()) for name, hit in zip(names, hits, strict=True)}
-    rows = run.execute(told["sql"]["model"].replace(CONDITION, " OR ".join(terms))).fetchall()
+    rows = views.execute(told["sql"]["model"].replace(CONDITION, " OR ".join(terms))).fetchall()
     codes = unpacked(told["groups"]["model"]["codes"], "u1")
     assert sum(row[1] for row in rows) == told["n"]
     assert sorted(row[3] for row in rows) == sorted(

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -53,13 +54,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def run() -> duckdb.DuckDBPyConnection:
-    return connection()
-
-
-@pytest.fixture(scope="module")
-def html(run: duckdb.DuckDBPyConnection) -> str:
-    return render(run)
+def html(views: duckdb.DuckDBPyConnection) -> str:
+    return render(views)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +63,7 @@ def page(html: str) -> Page:
     return Page(html)
 
 
-def test_every_figure_is_there_with_its_sql(html: str, page: Page, run: duckdb.DuckDBPyConnection) -> None:
+def test_every_figure_is_there_with_its_sql(html: str, page: Page, views: duckdb.DuckDBPyConnection) -> None:
     ids = page.attributes("id")
     assert [name for name in NAMES if name not in ids] == []
     assert len(ids) == len(set(ids))
@@ -96,6 +92,51 @@ def test_every_number_is_what_its_sql_gives_when_run_again(html: str) -> None:
         assert columns == [name.replace("_", " ") for name in names], sql
         expected = cursor.fetchall()[:TABLE_ROWS]
         assert rows == [[cell(value, name) for value, name in zip(row, names, strict=True)] for row in expected], sql
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, "–"),
+        (0, "0"),
+        (1234567, "1\u202f234\u202f567"),
+        (210479.0, "210\u202f479"),
+        (0.12345, "0.123"),
+        (69.5, "69.5"),
+        (214.5, "214.5"),
+        (1234.56, "1\u202f234.6"),
+        (Decimal("214.5"), "214.5"),
+        (True, "True"),
+        ("a\nb\u202e", "a b"),
+    ],
+)
+def test_values_are_told_as_they_are(value: object, told: str) -> None:
+    assert cell(value) == told
+
+
+def test_the_papers_values_are_told_beside_the_runs(html: str) -> None:
+    (rows,) = [rows for _, columns, rows in told_tables(html) if "lmsys chat 1m" in columns]
+    assert {row[-3]: row[-1] for row in rows} == {
+        "conversations": "1\u202f000\u202f000",
+        "models": "25",
+        "users": "210\u202f479",
+        "languages": "154",
+        "turns a conversation, mean": "2",
+        "tokens a prompt, mean (Llama 2)": "69.5",
+        "tokens a response, mean (Llama 2)": "214.5",
+        "characters a prompt, mean": "–",
+        "characters a response, mean": "–",
+    }
+
+
+def test_shares_at_the_head_are_of_what_is_told_as_kept(html: str, views: duckdb.DuckDBPyConnection) -> None:
+    counts = "count(*) FILTER (redacted), count(*) FILTER (flagged), count(*)"
+    redacted, flagged, kept = views.execute(f"SELECT {counts} FROM conversations WHERE kept").fetchone() or ()
+    found = re.findall(r'<dt>(redacted|flagged)</dt><dd><span class="value">(.*?)</span>.*?>([0-9.]+)% of kept<', html)
+    assert found == [
+        ("redacted", str(redacted), f"{100 * redacted / kept:.1f}"),
+        ("flagged", str(flagged), f"{100 * flagged / kept:.1f}"),
+    ]
 
 
 def test_the_sql_is_run_with_its_order_settled(html: str) -> None:
@@ -193,10 +234,10 @@ def test_runs_of_hardly_any_rows(n: int) -> None:
     assert "<h1>" in render(connection(n))
 
 
-def test_each_figure_asks_a_question_that_a_full_run_answers(run: duckdb.DuckDBPyConnection) -> None:
+def test_each_figure_asks_a_question_that_a_full_run_answers(views: duckdb.DuckDBPyConnection) -> None:
     for section in SECTIONS:
         for figure in section.figures:
-            assert ask(run, figure) is not None, figure.name
+            assert ask(views, figure) is not None, figure.name
 
 
 def test_an_out_that_cannot_be_written_is_told(tmp_path: Path) -> None:
