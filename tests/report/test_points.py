@@ -9,12 +9,14 @@ import duckdb
 import numpy as np
 import pytest
 
+from chatlog import interval
 from chatlog.moderation.rates import account
 from chatlog.moderation.reading import judged_run
 from chatlog.query import connect
 from chatlog.report.paper import PAPER
 from chatlog.report.points import MISSING, POINTS, levels, map_data, score_data, start_of
 from chatlog.report.safety import CONDITION, COUNTS
+from chatlog.report.shares import wilson
 from tests.report.run_views import HOSTILE, RARE_TOPIC, connection
 
 
@@ -93,6 +95,13 @@ def test_scores_count_as_the_query_does(views: duckdb.DuckDBPyConnection) -> Non
     assert sorted(row[3] for row in rows) == sorted(
         np.bincount(codes, weights=np.any(hits, axis=0)).astype(int).tolist()
     )
+
+
+def test_intervals_in_sql_are_those_of_the_library(views: duckdb.DuckDBPyConnection) -> None:
+    counts = [(0, 20), (1, 20), (7, 25), (20, 20), (90, 1000)]
+    rows = views.execute(f"SELECT {wilson('hits', 'n')} FROM (VALUES {str(counts)[1:-1]}) AS t(hits, n)").fetchall()
+    assert np.allclose(rows, [interval.wilson(*count) for count in counts], atol=1e-4)
+    assert rows[0][0] == 0 and rows[3][1] == 1
 
 
 @pytest.mark.parametrize(
