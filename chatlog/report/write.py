@@ -20,7 +20,7 @@ import duckdb
 
 from chatlog.errors import DataError, MissingExtra
 from chatlog.report import content, decisions, paper, safety, topics
-from chatlog.report.charts import line, number
+from chatlog.report.charts import OKABE_ITO, line, number
 from chatlog.report.figures import MIN_USERS, Answer, Row, Section, ask, with_users
 from chatlog.report.funnel import funnel_svg
 from chatlog.report.points import MAP_POINTS, map_data, score_data
@@ -113,7 +113,7 @@ def render(connection: duckdb.DuckDBPyConnection, min_users: int = MIN_USERS) ->
         parts=shown,
         absent=[part.section.title for part in parts if not part.answers],
         plots=plots,
-        data=_json_in_script({"plots": plots, "map": points, "scores": scores}),
+        data=_json_in_script({"plots": plots, "map": points, "scores": scores, "palette": OKABE_ITO}),
         points=points,
         map_points=MAP_POINTS,
         scores=scores,

@@ -38,6 +38,14 @@ def test_the_map_is_searched_coloured_and_moved(window: Open, file: Path, views:
     page.click("#map-legend button >> nth=1")
     assert points_shown(page) == count("flagged")
     page.click("[data-map=all]")
+    page.select_option("#map-colour", "theme")
+    # Topics 0, 2 and 4 are in the first theme, 1, 3 and 5 in the other, and the last in none.
+    parts = ["topic_id IN (0, 2, 4)", "topic_id IN (1, 3, 5)", "topic_id = 6"]
+    assert page.locator("#map-legend button").count() == len(parts)
+    for place, part in enumerate(parts):
+        page.click(f"#map-legend button >> nth={place}")
+        assert points_shown(page) == count(part)
+    page.click("[data-map=all]")
     before = page.evaluate("document.getElementById('map-plot').layout.xaxis.range")
     page.focus("#map")
     for key in ("+", "ArrowRight", "ArrowUp"):
