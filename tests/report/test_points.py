@@ -13,6 +13,7 @@ from chatlog import interval
 from chatlog.moderation.rates import account
 from chatlog.moderation.reading import judged_run
 from chatlog.query import connect
+from chatlog.report.charts import line
 from chatlog.report.paper import PAPER
 from chatlog.report.points import MISSING, POINTS, levels, map_data, score_data, start_of
 from chatlog.report.safety import CONDITION, COUNTS
@@ -51,6 +52,8 @@ def test_the_map_holds_what_its_query_gives(views: duckdb.DuckDBPyConnection) ->
     assert np.allclose(x, (across - across.min()) * scale, atol=1) and np.allclose(y, (up - up.min()) * scale, atol=1)
     languages = [told["languages"][code] for code in unpacked(told["language"], "u1")]
     assert languages == [row[3] for row in rows]
+    models = [told["models"][code] for code in unpacked(told["model"], "u1")]
+    assert models == [line(row[4], 60) for row in rows]
     assert unpacked(told["flagged"], "u1").tolist() == [int(row[5]) for row in rows]
     names = [told["topics"][place]["name"] for place in unpacked(told["topic"], "<u2")]
     assert {name for name, row in zip(names, rows, strict=True) if row[2] == 1} == {"python, function, list"}

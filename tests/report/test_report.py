@@ -189,21 +189,26 @@ def test_only_redacted_questions_that_many_users_stand_behind_are_shown(html: st
     # All conversations of one topic are of one user: neither its prompts nor its name are told.
     assert told == {f"question of topic {topic}" for topic in range(7) if topic != RARE_TOPIC}
     (clusters,) = [rows for _, columns, rows in told_tables(html) if "snapshots" in columns]
-    users = [int(row[5]) for row in clusters if row[-1] != "–"]
-    assert users and min(users) >= MIN_USERS
-    assert all(row[-1] == "–" for row in clusters if int(row[5]) < MIN_USERS)
+    (prompts,) = [rows for _, columns, rows in told_tables(html) if columns[1:3] == ["asked", "kept"]]
+    for rows, place in ((clusters, 5), (prompts, 3)):
+        users = [int(row[place]) for row in rows if row[-1] != "–"]
+        assert users and min(users) >= MIN_USERS
+        assert all(row[-1] == "–" for row in rows if int(row[place]) < MIN_USERS)
     con = connection()
     con.execute("UPDATE conversations SET redacted = NULL")
     assert "question of topic" not in render(con)
 
 
-def test_a_topic_of_few_users_has_no_name() -> None:
+def test_a_topic_and_a_theme_of_few_users_have_no_name() -> None:
     con = connection()
+    con.execute("INSERT INTO topics SELECT * REPLACE (102 AS topic_id) FROM topics WHERE topic_id = 100")
+    con.execute("UPDATE topics SET parent = 102 WHERE topic_id = ?", [RARE_TOPIC])
     con.execute(
-        "UPDATE topics SET label = 'a telling name', keywords = ['a telling name'] WHERE topic_id = ?", [RARE_TOPIC]
+        "UPDATE topics SET label = 'a telling name', keywords = ['a telling name'] WHERE topic_id IN (102, ?)",
+        [RARE_TOPIC],
     )
     page = render(con)
-    assert "a telling name" not in page and f">topic {RARE_TOPIC}<" in page
+    assert "a telling name" not in page and f">topic {RARE_TOPIC}<" in page and ">topic 102<" in page
     assert "a telling name" in render(con, min_users=1)
 
 
