@@ -14,6 +14,12 @@ const chatlog = (() => {
     return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   }
 
+  // By letters, not by halves of those that take two units.
+  function cut(text, length) {
+    const letters = [...text];
+    return letters.length <= length ? text : letters.slice(0, length - 1).join("") + "…";
+  }
+
   function element(tag, text, attributes) {
     const made = document.createElement(tag);
     if (text) made.textContent = text;
@@ -45,5 +51,5 @@ const chatlog = (() => {
   }
 
   const font = getComputedStyle(document.body).fontFamily;
-  return { data, unpack, escaped, element, number, dark, whenNear, font };
+  return { data, unpack, escaped, cut, element, number, dark, whenNear, font };
 })();

@@ -5,7 +5,7 @@
   const box = document.getElementById("map");
   const told = chatlog.data.map;
   if (!box || !told) return;
-  const { unpack, escaped, element, number, dark } = chatlog;
+  const { unpack, escaped, cut, element, number, dark } = chatlog;
   const PALETTE = chatlog.data.palette;
   const SIDE = 65535;
   const canvas = document.getElementById("map-points");
@@ -100,7 +100,7 @@
     for (let t = 0; t < none && made.length < (width < 560 ? 14 : 45); t++) {
       const at = topics[t];
       if (at.x === null || at.x < x0 || at.x > x1 || at.y < y0 || at.y > y1 || (found && !found.has(t))) continue;
-      const text = at.name.length > 26 ? at.name.slice(0, 25) + "…" : at.name;
+      const text = cut(at.name, 26);
       const w = text.length * 7.2 + 10, px = ((at.x - x0) / (x1 - x0)) * width, py = ((y1 - at.y) / (y1 - y0)) * height;
       const here = [px - w / 2, px + w / 2, py - 10, py + 10];
       if (here[0] < 0 || here[1] > width || taken.some((b) => here[0] < b[1] && here[1] > b[0] && here[2] < b[3] && here[3] > b[2])) continue;

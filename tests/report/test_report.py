@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from decimal import Decimal
 from html import unescape
 from html.parser import HTMLParser
+from inspect import signature
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from chatlog.cli.inspect import report
 from chatlog.errors import DataError, MissingExtra
 from chatlog.report import write_report
-from chatlog.report.figures import ask
+from chatlog.report.figures import MIN_USERS, ask
 from chatlog.report.write import SCRIPTS, SECTIONS, TABLE_ROWS, cell, render
 from tests.report.run_views import RARE_TOPIC, connection, connection_after_ingest
 
@@ -257,6 +259,10 @@ def test_plotly_is_named_where_it_is_absent(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"chatlog\[report\]"):
         render(connection(1))
+
+
+def test_the_command_and_the_library_name_from_as_many_users_on() -> None:
+    assert signature(report).parameters["min_users"].default == MIN_USERS
 
 
 def test_importing_the_report_imports_no_plotly() -> None:
