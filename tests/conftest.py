@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import chatlog
 from chatlog.pipeline import Pipeline, parse
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.browser.chromium import Window
 
 ROOT = Path(__file__).parent.parent
 EVAL = ROOT.parent / "shared" / "eval"
@@ -73,6 +78,36 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     curate(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The browser; tests that ask for it are skipped where there is none. A process can drive one alone at a time."""
+    pytest.importorskip("playwright", reason="Playwright is not installed: no page is opened in a browser")
+    from tests.browser.chromium import NAMES, executable, launched
+
+    program = executable()
+    if program is None:
+        pytest.skip(f"no Chromium here ({', '.join(NAMES)}, or CHATLOG_CHROMIUM): no page is opened in a browser")
+    with launched(program) as browser:
+        yield browser
+
+
+@pytest.fixture
+def window(chromium: Browser) -> Iterator[Callable[..., Window]]:
+    """Opens windows (see open_window); at its end the test fails for anything that went wrong in one."""
+    from tests.browser.chromium import open_window
+
+    opened: list[Window] = []
+
+    def new(**how: object) -> Window:
+        opened.append(open_window(chromium, **how))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield new
+    for one in opened:
+        one.context.close()
+    assert [problem for one in opened for problem in one.problems] == []
 
 
 __all__ = ["CHATS", "EVAL", "ROOT", "chatlog", "conversation", "parts", "recipe", "write_jsonl"]

@@ -57,8 +57,8 @@ class Map:
         return out
 
 
-def fit_map(vectors: Matrix, seed: int) -> Map:
-    """A map fitted on `vectors`, `(n, dim) float32`; on LANDMARKS of them at most.
+def fit_map(vectors: Matrix, seed: int, landmarks: int = LANDMARKS) -> Map:
+    """A map fitted on `vectors`, `(n, dim) float32`; on so many `landmarks` of them at most.
 
     Raises:
         MissingExtra: scikit-learn is not installed.
@@ -67,14 +67,14 @@ def fit_map(vectors: Matrix, seed: int) -> Map:
 
     distinct = np.unique(_unit(vectors), axis=0)
     rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.choice(len(distinct), min(LANDMARKS, len(distinct)), replace=False))
-    landmarks: Matrix = np.ascontiguousarray(distinct[chosen])
+    chosen = np.sort(rng.choice(len(distinct), min(landmarks, len(distinct)), replace=False))
+    laid_out: Matrix = np.ascontiguousarray(distinct[chosen])
     with threadpool_limits(1):
-        places = _lay_out(landmarks, seed)
+        places = _lay_out(laid_out, seed)
     if len(places):
         places = places - places.mean(axis=0, keepdims=True)
     scale = float(np.abs(places).max(initial=0)) or 1.0
-    return Map(landmarks, (places / scale).astype(np.float32))
+    return Map(laid_out, (places / scale).astype(np.float32))
 
 
 def _unit(vectors: Matrix) -> Matrix:

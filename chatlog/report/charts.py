@@ -39,10 +39,10 @@ def tint(colour: str, share: float) -> str:
 
 
 def number(value: float) -> str:
-    """A count with thin spaces between thousands, or a small number with three digits."""
+    """A number with thin spaces between thousands; what is not whole has three digits, and one place from 100 on."""
     if isinstance(value, int) or float(value).is_integer():
         return f"{int(value):,}".replace(",", "\u202f")
-    return f"{value:.3g}"
+    return f"{value:.3g}" if abs(value) < 99.95 else f"{value:,.1f}".replace(",", "\u202f")
 
 
 def bars(
@@ -54,8 +54,7 @@ def bars(
     tone: str = "main",
     share: bool = False,
     detail: Callable[[Row], Any] | None = None,
-    low: str = "",
-    high: str = "",
+    interval: bool = False,
 ) -> Plot:
     """Horizontal bars, the first row on top.
 
@@ -67,8 +66,7 @@ def bars(
         tone: main, loss or mark.
         share: lengths are shares, told as percent.
         detail: what is also told of a row on hover.
-        low: a column with the lower end of an interval around a share.
-        high: a column with its upper end.
+        interval: the columns `low` and `high` are the ends of an interval around each length.
     """
     values = [float(row[value] or 0) for row in rows]
     told = [f"{100 * v:.1f}%" if share else number(v) for v in values]
@@ -91,18 +89,18 @@ def bars(
         + "<extra></extra>",
     }
     traces = [trace]
-    if low and high:
+    ends = [float(row["high"]) for row in rows] if interval else []
+    if interval:
         trace["error_x"] = {
             "type": "data",
             "symmetric": False,
-            "array": [max(0.0, float(row[high]) - v) for row, v in zip(rows, values, strict=True)],
-            "arrayminus": [max(0.0, v - float(row[low])) for row, v in zip(rows, values, strict=True)],
+            "array": [max(0.0, end - v) for end, v in zip(ends, values, strict=True)],
+            "arrayminus": [max(0.0, v - float(row["low"])) for row, v in zip(rows, values, strict=True)],
             "thickness": 1.2,
             "width": 3,
         }
         # A number at the bar's end would stand on the whisker: it stands at the whisker's end.
         trace |= {"textposition": "none"}
-        ends = [float(row[high]) for row in rows]
         traces.append(
             {
                 "type": "scatter",
@@ -115,7 +113,7 @@ def bars(
                 "cliponaxis": False,
             }
         )
-    widest = max([*values, *[float(row[high]) for row in rows if high]], default=0) or 1
+    widest = max([*values, *ends], default=0) or 1
     layout = {
         "height": 26 * len(rows) + 56,
         "showlegend": False,

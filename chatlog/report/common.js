@@ -3,8 +3,6 @@
 const chatlog = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const KINDS = { u1: Uint8Array, u2: Uint16Array };
-  // Okabe and Ito (2008), told apart with any kind of colour vision; black and yellow vanish on dark and white pages.
-  const PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"];
 
   function unpack(text, kind) {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -14,6 +12,12 @@ const chatlog = (() => {
   // Plotly reads a little HTML in its texts.
   function escaped(text) {
     return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  }
+
+  // By letters, not by halves of those that take two units.
+  function cut(text, length) {
+    const letters = [...text];
+    return letters.length <= length ? text : letters.slice(0, length - 1).join("") + "…";
   }
 
   function element(tag, text, attributes) {
@@ -47,5 +51,5 @@ const chatlog = (() => {
   }
 
   const font = getComputedStyle(document.body).fontFamily;
-  return { data, PALETTE, unpack, escaped, element, number, dark, whenNear, font };
+  return { data, unpack, escaped, cut, element, number, dark, whenNear, font };
 })();

@@ -6,6 +6,7 @@ from typing import Final
 
 from chatlog.report.charts import bars, columns, steps, timeline
 from chatlog.report.figures import Figure, Section
+from chatlog.report.named import USER_TURNS
 
 NUMBERS: Final = Figure(
     name="numbers",
@@ -15,8 +16,8 @@ NUMBERS: Final = Figure(
        sum(len(messages)) AS messages,
        count(DISTINCT model) AS models,
        count(DISTINCT language) FILTER (language <> 'unknown') AS languages,
-       count(*) FILTER (redacted) AS redacted,
-       count(*) FILTER (flagged) AS flagged,
+       count(*) FILTER (redacted AND kept IS NOT FALSE) AS redacted,
+       count(*) FILTER (flagged AND kept IS NOT FALSE) AS flagged,
        min(created_at)::DATE AS first_day,
        max(created_at)::DATE AS last_day
 FROM conversations""",
@@ -76,9 +77,9 @@ LENGTHS: Final = Section(
         Figure(
             name="turns",
             title="Turns of the user a conversation",
-            sql="""SELECT CASE WHEN turns >= 10 THEN '10+' ELSE turns::VARCHAR END AS turns,
+            sql=f"""SELECT CASE WHEN turns >= 10 THEN '10+' ELSE turns::VARCHAR END AS turns,
        count(*) AS conversations
-FROM (SELECT len(list_filter(messages, lambda m: m.role = 'user')) AS turns
+FROM (SELECT len({USER_TURNS}) AS turns
       FROM conversations WHERE kept IS NOT FALSE AND messages IS NOT NULL)
 GROUP BY ALL ORDER BY min(turns)""",
             draw=lambda rows: columns(rows, "turns", "conversations", unit="conversations", across="turns"),

@@ -6,8 +6,10 @@ from typing import Final
 
 from chatlog.report.charts import bars, columns
 from chatlog.report.figures import Figure, Section
-from chatlog.report.named import FIRST_QUESTION
-from chatlog.report.shares import of_how_many, wilson
+from chatlog.report.named import ASKED_BY_MANY
+from chatlog.report.shares import share_bars, shares_by
+
+_SHOWN: Final = "A question is shown, redacted, where $min_users users and more asked it."
 
 STEPS: Final = Figure(
     name="funnel-steps",
@@ -61,8 +63,7 @@ GROUP BY times ORDER BY min(cluster_size)""",
         Figure(
             name="largest-clusters",
             title="The conversations that were told most often",
-            note="Row is that of the kept telling: chatlog explain RUN ROW tells the others. A question is shown, "
-            "redacted, where $min_users users and more asked it.",
+            note=f"Row is that of the kept telling: chatlog explain RUN ROW tells the others. {_SHOWN}",
             sql=f"""WITH clusters AS (
   SELECT cluster_id AS "row", count(*) AS told, count(*) FILTER (duplicate_kind = 'snapshot') AS snapshots,
          count(*) FILTER (duplicate_kind = 'exact') AS exact, count(*) FILTER (duplicate_kind = 'near') AS near,
@@ -71,24 +72,23 @@ GROUP BY times ORDER BY min(cluster_size)""",
   HAVING count(*) > 1 ORDER BY told DESC, cluster_id LIMIT 25
 )
 SELECT clusters.*, language,
-       CASE WHEN users >= $min_users AND redacted IS NOT NULL THEN {FIRST_QUESTION} END AS question
+       {ASKED_BY_MANY}
 FROM clusters LEFT JOIN conversations ON row_id = "row"
 ORDER BY told DESC, "row" """,
         ),
         Figure(
             name="largest-prompts",
             title="The first questions that were asked most often",
-            note="With any answers, of any model: battles, benchmarks and bots show here. A question is shown, "
-            "redacted, where $min_users users and more asked it.",
+            note=f"With any answers, of any model: battles, benchmarks and bots show here. {_SHOWN}",
             sql=f"""WITH prompts AS (
   SELECT prompt_cluster_id, count(*) AS asked, count(DISTINCT user_key) AS users, count(DISTINCT model) AS models,
          count(*) FILTER (kept) AS kept, min(row_id) FILTER (kept) AS "row"
   FROM conversations WHERE prompt_cluster_id IS NOT NULL GROUP BY prompt_cluster_id
   HAVING count(*) > 1 ORDER BY asked DESC, prompt_cluster_id LIMIT 25
 )
-SELECT "row", asked, kept, users, models, language,
-       CASE WHEN users >= $min_users AND redacted IS NOT NULL THEN {FIRST_QUESTION} END AS question
-FROM (SELECT prompts.*, conversations.* EXCLUDE (kept) FROM prompts LEFT JOIN conversations ON row_id = "row")
+SELECT "row", asked, prompts.kept, users, models, language,
+       {ASKED_BY_MANY}
+FROM prompts LEFT JOIN conversations ON row_id = "row"
 ORDER BY asked DESC, "row" """,
         ),
     ),
@@ -125,31 +125,15 @@ FROM canaries WHERE dimension = 'type' ORDER BY recall DESC, type""",
                 unit="of planted entities",
                 tone="mark",
                 share=True,
-                low="low",
-                high="high",
+                interval=True,
             ),
         ),
         Figure(
             name="pii-language",
             title="Share of conversations with a replacement, by language",
             note="Languages of 20 conversations and more; whiskers are 95% intervals.",
-            sql=f"""SELECT language, hits / n AS share, n AS conversations, hits AS redacted,
-       {wilson("hits", "n")}
-FROM (SELECT language, count(*) AS n, count(*) FILTER (redacted) AS hits
-      FROM conversations WHERE kept IS NOT FALSE AND redacted IS NOT NULL AND language IS NOT NULL
-      GROUP BY language)
-WHERE n >= 20 ORDER BY n DESC, language LIMIT 15""",
-            draw=lambda rows: bars(
-                rows,
-                "language",
-                "share",
-                unit="of conversations",
-                tone="mark",
-                share=True,
-                detail=of_how_many,
-                low="low",
-                high="high",
-            ),
+            sql=shares_by("language", "redacted", "kept IS NOT FALSE AND redacted IS NOT NULL"),
+            draw=share_bars("language", "of conversations", "mark"),
         ),
     ),
 )

@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import Final
 
+from chatlog.report.charts import line, number
 from chatlog.report.figures import Row
 
 LOSSES: Final = frozenset({"rejects", "dropped"})
@@ -78,14 +79,14 @@ def _bars(rows: Sequence[Row], letters: int) -> list[_Bar]:
     bars: list[_Bar] = []
     count = 0
     for row in rows:
-        step, n, note = str(row["step"]), int(row["n"] or 0), _clean(row["note"], letters)
+        step, n, note = str(row["step"]), int(row["n"] or 0), line(row["note"] or "", letters)
         if step in LOSSES:
             start, kind = max(0, count - n), "loss"
         elif step in MARKS:
             start, kind = 0, "mark"
         else:
             start, kind, count = 0, "level", n
-        bars.append(_Bar(_clean(step, 16), n, note, kind, start))
+        bars.append(_Bar(line(step, 16), n, note, kind, start))
     return bars
 
 
@@ -94,11 +95,10 @@ def _draw(bar: _Bar, left: int, top: float, scale: float) -> list[str]:
     # A count that is not zero is never invisible.
     width = max(bar.n * scale, 1.5 if bar.n else 0)
     sign = "−" if bar.kind == "loss" and bar.n else ""
-    count = f"{bar.n:,}".replace(",", "\u202f")
     return [
         f'<text x="{left - 12}" y="{top + 16:g}" text-anchor="end">{escape(bar.step)}</text>',
         f'<rect class="{bar.kind}" x="{x:.1f}" y="{top:g}" width="{width:.1f}" height="{_BAR}" rx="2"/>',
-        f'<text class="n" x="{x + width + 8:.1f}" y="{top + 16:g}">{sign}{count}</text>',
+        f'<text class="n" x="{x + width + 8:.1f}" y="{top + 16:g}">{sign}{number(bar.n)}</text>',
         f'<text class="t" x="{left}" y="{top + 38:g}">{escape(bar.note)}</text>' if bar.note else "",
     ]
 
@@ -109,8 +109,3 @@ def _edge(bar: _Bar, after: _Bar, left: int, top: float, scale: float) -> str:
         return ""
     x = left + (bar.start if bar.kind == "loss" else after.start + after.n) * scale
     return f'<line class="drop" x1="{x:.1f}" x2="{x:.1f}" y1="{top + _BAR:g}" y2="{top + _ROW:g}"/>'
-
-
-def _clean(value: Any, length: int) -> str:
-    text = "" if value is None else " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
-    return text if len(text) <= length else text[: length - 1] + "…"

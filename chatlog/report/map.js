@@ -1,11 +1,12 @@
 "use strict";
 // The map of topics. Plotly has the axes, moves, zooms and labels; the points are put into an image under it, as
-// datashader does: a hundred thousand of them take milliseconds without a graphics card, where WebGL takes seconds.
+// datashader does: a hundred thousand of them take milliseconds without a graphics card, and nothing that the policy refuses.
 (() => {
   const box = document.getElementById("map");
   const told = chatlog.data.map;
   if (!box || !told) return;
-  const { PALETTE, unpack, escaped, element, number, dark } = chatlog;
+  const { unpack, escaped, cut, element, number, dark } = chatlog;
+  const PALETTE = chatlog.data.palette;
   const SIDE = 65535;
   const canvas = document.getElementById("map-points");
   const plot = document.getElementById("map-plot");
@@ -29,19 +30,18 @@
 
   // What a colour stands for, by the choice: a group for each point, a name and a colour for each group.
   function grouping() {
-    const ranked = (codes, names, rest) => ({
-      of: (i) => Math.min(codes[i], PALETTE.length),
-      groups: names.slice(0, PALETTE.length).map((name, place) => [name, PALETTE[place]])
-        .concat(rest || names.length > PALETTE.length ? [["others", grey()]] : []),
-    });
+    const ranked = (codes, names) => {
+      const own = Math.min(names.length, PALETTE.length);
+      const groups = names.slice(0, own).map((name, place) => [name, PALETTE[place]]);
+      return { of: (i) => Math.min(codes[i], own), groups: codes.some((code) => code >= own) ? [...groups, ["others", grey()]] : groups };
+    };
     if (colourBy.value === "language") return ranked(language, told.languages);
     if (colourBy.value === "model") return ranked(model, told.models);
     if (colourBy.value === "flagged") {
       return { of: (i) => flagged[i], groups: [["not flagged", grey()], ["flagged", dark() ? "#E69F00" : "#D55E00"]], strong: 1 };
     }
-    if (colourBy.value === "theme") return ranked(topic.map((t) => (t < none && topics[t].theme >= 0 ? topics[t].theme : 254)), told.themes.concat(Array(Math.max(0, PALETTE.length - told.themes.length)).fill("")), true);
-    const last = Math.min(none, PALETTE.length * 40);
-    return { of: (i) => Math.min(topic[i], last), groups: topics.slice(0, last).map((t, place) => [t.name, PALETTE[place % PALETTE.length]]).concat([["none", grey()]]), list: true };
+    if (colourBy.value === "theme") return ranked(topic.map((t) => (t < none && topics[t].theme >= 0 ? topics[t].theme : told.themes.length)), told.themes);
+    return { of: (i) => topic[i], groups: topics.map((t, place) => [t.name, PALETTE[place % PALETTE.length]]).concat([["none", grey()]]), list: true };
   }
   let grouped = grouping();
 
@@ -100,7 +100,7 @@
     for (let t = 0; t < none && made.length < (width < 560 ? 14 : 45); t++) {
       const at = topics[t];
       if (at.x === null || at.x < x0 || at.x > x1 || at.y < y0 || at.y > y1 || (found && !found.has(t))) continue;
-      const text = at.name.length > 26 ? at.name.slice(0, 25) + "…" : at.name;
+      const text = cut(at.name, 26);
       const w = text.length * 7.2 + 10, px = ((at.x - x0) / (x1 - x0)) * width, py = ((y1 - at.y) / (y1 - y0)) * height;
       const here = [px - w / 2, px + w / 2, py - 10, py + 10];
       if (here[0] < 0 || here[1] > width || taken.some((b) => here[0] < b[1] && here[1] > b[0] && here[2] < b[3] && here[3] > b[2])) continue;
@@ -154,7 +154,6 @@
     legend.replaceChildren();
     if (!grouped.list) {
       grouped.groups.forEach(([name, hex], group) => {
-        if (!name) return;
         const button = element("button", name, { type: "button", "aria-pressed": String(only === group) });
         const mark = element("span", "", { class: "dot", "aria-hidden": "true" });
         mark.style.background = hex;

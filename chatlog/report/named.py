@@ -25,6 +25,12 @@ NAMED: Final = """named AS (
 )"""
 """A common table expression: topic_id, parent, conversations, users, topic (its name), keywords, medoids."""
 
-FIRST_QUESTION: Final = """left(regexp_replace(list_filter(messages, lambda m: m.role = 'user')[1].content,
+USER_TURNS: Final = "list_filter(messages, lambda m: m.role = 'user')"
+"""The turns of the user, in order."""
+
+FIRST_QUESTION: Final = f"""left(regexp_replace({USER_TURNS}[1].content,
                             '\\s+', ' ', 'g'), 240)"""
 """The beginning of the user's first turn, on one line. `messages` is redacted where `redacted` is not null."""
+
+ASKED_BY_MANY: Final = f"CASE WHEN users >= $min_users AND redacted IS NOT NULL THEN {FIRST_QUESTION} END AS question"
+"""The column of that beginning, where enough users asked it."""

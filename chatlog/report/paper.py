@@ -11,19 +11,18 @@ from typing import Final
 
 from chatlog.report.charts import bars
 from chatlog.report.figures import Figure, Section
-from chatlog.report.named import NAMED
+from chatlog.report.named import NAMED, USER_TURNS
+from chatlog.report.safety import JUDGED
 from chatlog.report.shares import wilson
-
-_TURNS: Final = "len(list_filter(messages, lambda m: m.role = 'user'))"
 
 _TABLE_1: Final = f"""WITH c AS (SELECT * FROM conversations WHERE kept IS NOT FALSE),
 m AS (SELECT role, content FROM messages WHERE content IS NOT NULL)
-SELECT * FROM (
+SELECT measure, this_run, lmsys_chat_1m FROM (
   SELECT 1 AS place, 'conversations' AS measure, count(*)::DOUBLE AS this_run, 1000000 AS lmsys_chat_1m FROM c
   UNION ALL SELECT 2, 'models', count(DISTINCT model), 25 FROM c
   UNION ALL SELECT 3, 'users', nullif(count(DISTINCT user_key), 0), 210479 FROM c
   UNION ALL SELECT 4, 'languages', nullif(count(DISTINCT language) FILTER (language <> 'unknown'), 0), 154 FROM c
-  UNION ALL SELECT 5, 'turns a conversation, mean', round(avg({_TURNS}), 2), 2.0 FROM c WHERE messages IS NOT NULL
+  UNION ALL SELECT 5, 'turns a conversation, mean', round(avg(len({USER_TURNS})), 2), 2.0 FROM c
   UNION ALL SELECT 6, 'tokens a prompt, mean (Llama 2)', NULL, 69.5
   UNION ALL SELECT 7, 'tokens a response, mean (Llama 2)', NULL, 214.5
   UNION ALL SELECT 8, 'characters a prompt, mean', round(avg(len(content)), 1), NULL FROM m WHERE role = 'user'
@@ -43,7 +42,7 @@ _TOPICS: Final = f"""WITH {NAMED}, asked AS (
   -- As in the paper: prompts of 32 to 1536 characters.
   SELECT topic_id FROM conversations
   WHERE topic_id IS NOT NULL AND kept IS NOT FALSE
-    AND len(list_filter(messages, lambda m: m.role = 'user')[1].content) BETWEEN 32 AND 1536
+    AND len({USER_TURNS}[1].content) BETWEEN 32 AND 1536
 )
 SELECT topic, count(*) AS conversations, count(*) / sum(count(*)) OVER () AS share, any_value(keywords) AS keywords
 FROM asked JOIN named USING (topic_id)
@@ -64,10 +63,7 @@ def _table_2() -> str:
     counts = ",\n         ".join(
         f'count(DISTINCT row_id) FILTER ({condition}) AS "{group}"' for group, condition in any_of.items()
     )
-    return f"""WITH judged AS (
-  SELECT row_id, j FROM (SELECT row_id, unnest(moderation) AS j FROM conversations WHERE moderation IS NOT NULL)
-  WHERE j.status = 'ok'
-), total AS (SELECT count(DISTINCT row_id) AS n FROM judged)
+    return f"""WITH {JUDGED}, total AS (SELECT count(DISTINCT row_id) AS n FROM judged)
 SELECT category, flagged, flagged / n AS share
 FROM (UNPIVOT (
   SELECT count(DISTINCT row_id) FILTER (j.flagged) AS "total",
@@ -80,14 +76,13 @@ WHERE n > 0 ORDER BY category <> 'total', flagged DESC, category"""
 _TABLE_4: Final = f"""WITH told AS (
   SELECT row_id, coalesce(model, 'unknown') AS model, position, role,
          moderation_status = 'ok' AND flagged AS hit, moderation_status = 'error' AS failed
-  FROM messages WHERE row_id IN (SELECT row_id FROM conversations WHERE moderation_status IS NOT NULL)
+  FROM messages WHERE moderation_status IS NOT NULL
 ), asked AS (SELECT row_id, min(position) AS first FROM told WHERE role = 'user' AND hit GROUP BY row_id),
 outcomes AS (
-  SELECT row_id, any_value(model) AS model, bool_or(hit) AS success, bool_or(failed) AS failed
-  FROM (SELECT told.row_id, told.model, coalesce(hit AND role = 'assistant' AND position > first, false) AS hit,
-               coalesce(failed AND role = 'assistant' AND position > first, false) AS failed
-        FROM told JOIN asked USING (row_id))
-  GROUP BY row_id
+  SELECT row_id, any_value(model) AS model,
+         coalesce(bool_or(hit) FILTER (role = 'assistant' AND position > first), false) AS success,
+         coalesce(bool_or(failed) FILTER (role = 'assistant' AND position > first), false) AS failed
+  FROM told JOIN asked USING (row_id) GROUP BY row_id
 )
 SELECT model, attempts, successes, attempts - known AS undetermined, successes / nullif(known, 0) AS success_rate,
        {wilson("successes", "nullif(known, 0)")}
@@ -111,7 +106,7 @@ PAPER: Final = Section(
         Figure(
             name="paper-figure-1",
             title="Figure 1: conversations by model",
-            note="All models of the paper are 25; its counts are not repeated here.",
+            note="The paper has 25 models; its counts are not repeated here.",
             sql="""SELECT model, count(*) AS conversations, count(*) / sum(count(*)) OVER () AS share
 FROM conversations WHERE kept IS NOT FALSE AND model IS NOT NULL
 GROUP BY model ORDER BY conversations DESC, model LIMIT 25""",
@@ -143,8 +138,8 @@ GROUP BY model ORDER BY conversations DESC, model LIMIT 25""",
         Figure(
             name="paper-table-4",
             title="Table 4: jailbreak attempts and successes by model",
-            note="An attempt: a user's message is flagged. A success: an answer after it is flagged too. "
-            "Whiskers are 95% intervals.",
+            note="An attempt: a user's message is flagged. A success: an answer after it is flagged too. The order, and "
+            "that what failed to be judged is undetermined and no part of the rate, are ours. Whiskers are 95% intervals.",
             sql=_TABLE_4,
             draw=lambda rows: bars(
                 rows,
@@ -154,8 +149,7 @@ GROUP BY model ORDER BY conversations DESC, model LIMIT 25""",
                 tone="loss",
                 share=True,
                 detail=lambda row: f"{row['successes']} of {row['attempts']} attempts",
-                low="low",
-                high="high",
+                interval=True,
             ),
         ),
     ),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from chatlog.report.charts import line
 from chatlog.report.figures import Row, rows_or_none, with_users
-from chatlog.report.safety import BOUNDS, CONDITION, COUNTS, SCORED_ROWS, SCORES, under
+from chatlog.report.safety import BOUNDS, CONDITION, COUNTS, SCORED_ROWS, SCORES, UNDER
 from chatlog.report.topics import TOPIC_NAMES
 from chatlog.schema import CATEGORIES
 
@@ -85,9 +85,9 @@ def map_data(connection: duckdb.DuckDBPyConnection, min_users: int) -> dict[str,
 
 def score_data(connection: duckdb.DuckDBPyConnection, min_users: int) -> dict[str, Any] | None:
     """What the sliders count over; None where nothing was scored."""
-    table = _columns(connection, SCORES)
     bounds = rows_or_none(connection, BOUNDS.sql)
-    if table is None or bounds is None or not bounds[1]:
+    table = _columns(connection, SCORES) if bounds and bounds[1] else None
+    if table is None or bounds is None:
         return None
     told = {row["category"]: row for row in bounds[1]}
     names = [name for name in CATEGORIES if name in told]
@@ -98,7 +98,7 @@ def score_data(connection: duckdb.DuckDBPyConnection, min_users: int) -> dict[st
         groups[name] = {"codes": _packed(codes), "names": found}
     places = topics.places(table["topic_id"])
     groups["topic"] = {"codes": _packed(places.astype(np.uint16)), "names": [*topics.names, "none"]}
-    queries = {name: with_users(sql, min_users) for name, sql in under().items()}
+    queries = {name: with_users(sql, min_users) for name, sql in UNDER.items()}
     return {
         "n": len(table["row_id"]),
         "limit": SCORED_ROWS,
@@ -141,8 +141,7 @@ class _Topics:
     def places(self, topic_id: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """The place of each topic; one past the last for what is in none."""
         none = len(self._rows)
-        ids = [None if np.ma.is_masked(value) else value for value in topic_id.tolist()]
-        return np.array([self._place.get(value, none) for value in ids], dtype=np.int64)
+        return np.array([self._place.get(value, none) for value in topic_id.tolist()], dtype=np.int64)
 
     def told(self, places: npt.NDArray[np.int64], x: npt.NDArray[Any], y: npt.NDArray[Any]) -> list[dict[str, Any]]:
         """Name, theme, size, keywords and the middle of each topic's points."""

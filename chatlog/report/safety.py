@@ -7,19 +7,23 @@ from typing import Final
 from chatlog.report.charts import bars
 from chatlog.report.figures import Figure, Section
 from chatlog.report.named import NAMED
-from chatlog.report.shares import of_how_many, wilson
+from chatlog.report.shares import share_bars, shares_by
 from chatlog.schema import CATEGORIES
 
 SCORED_ROWS: Final = 100_000
 """Conversations whose scores the page holds for its sliders; of more, those of the lowest hash are taken."""
 
 
+JUDGED: Final = """judged AS (
+  SELECT row_id, j FROM (SELECT row_id, unnest(moderation) AS j FROM conversations WHERE moderation IS NOT NULL)
+  WHERE j.status = 'ok'
+)"""
+"""A common table expression: one row a judged message with its judgment `j`."""
+
+
 def _category_counts() -> str:
     counts = ",\n         ".join(f'count(*) FILTER (j.categories."{name}") AS "{name}"' for name in CATEGORIES)
-    return f"""WITH judged AS (
-  SELECT j FROM (SELECT unnest(moderation) AS j FROM conversations WHERE moderation IS NOT NULL)
-  WHERE j.status = 'ok'
-)
+    return f"""WITH {JUDGED}
 SELECT category, messages, messages / (SELECT count(*) FROM judged) AS share
 FROM (UNPIVOT (
   SELECT {counts}
@@ -29,35 +33,16 @@ WHERE (SELECT count(*) FROM judged) > 0
 ORDER BY messages DESC, category"""
 
 
-def _flagged_by(column: str, names: str = "", source: str = "conversations") -> str:
-    return f"""{names}SELECT {column}, hits / n AS share, n AS conversations, hits AS flagged,
-       {wilson("hits", "n")}
-FROM (SELECT {column}, count(*) AS n, count(*) FILTER (flagged) AS hits
-      FROM {source} WHERE moderation_status = 'ok' AND {column} IS NOT NULL
-      GROUP BY {column})
-WHERE n >= 20 ORDER BY n DESC, {column} LIMIT 20"""
-
-
-def _share_bars(label: str) -> Figure:
-    titles = {"model": "model", "language": "language", "topic": "topic"}
-    names = f"WITH {NAMED}\n" if label == "topic" else ""
-    source = "conversations JOIN named USING (topic_id)" if label == "topic" else "conversations"
+def _flagged_by(column: str) -> Figure:
+    names, source = "", "conversations"
+    if column == "topic":
+        names, source = f"WITH {NAMED}\n", "conversations JOIN named USING (topic_id)"
     return Figure(
-        name=f"flagged-{label}",
-        title=f"Share of flagged conversations, by {titles[label]}",
-        note=f"Each {titles[label]} of 20 judged conversations and more; whiskers are 95% intervals.",
-        sql=_flagged_by(label, names, source),
-        draw=lambda rows: bars(
-            rows,
-            label,
-            "share",
-            unit="of judged conversations",
-            tone="loss",
-            share=True,
-            detail=of_how_many,
-            low="low",
-            high="high",
-        ),
+        name=f"flagged-{column}",
+        title=f"Share of flagged conversations, by {column}",
+        note=f"Each {column} of 20 judged conversations and more; whiskers are 95% intervals.",
+        sql=names + shares_by(column, "flagged", "moderation_status = 'ok'", source),
+        draw=share_bars(column, "of judged conversations", "loss"),
     )
 
 
@@ -70,10 +55,7 @@ def _bounds() -> str:
         "FROM judged"
         for name in CATEGORIES
     )
-    return f"""WITH judged AS (
-  SELECT j FROM (SELECT unnest(moderation) AS j FROM conversations WHERE moderation IS NOT NULL)
-  WHERE j.status = 'ok'
-)
+    return f"""WITH {JUDGED}
 SELECT * FROM ({parts})
 WHERE scored > 0"""
 
@@ -86,8 +68,7 @@ BOUNDS: Final = Figure(
 )
 
 
-def scored(extra: str = "") -> str:
-    """The common table expression `scored`: one row a judged conversation with its highest score by category."""
+def _scored() -> str:
     highest = ",\n         ".join(f'max(j.category_scores."{name}") AS "{name}"' for name in CATEGORIES)
     return f"""scored AS (
   -- The highest score among a conversation's messages, by category; a fixed sample of very many.
@@ -98,10 +79,13 @@ def scored(extra: str = "") -> str:
         FROM (SELECT * FROM conversations WHERE moderation IS NOT NULL
               ORDER BY hash(row_id), row_id LIMIT {SCORED_ROWS}))
   WHERE j.status = 'ok' GROUP BY row_id
-){extra}"""
+)"""
 
 
-SCORES: Final = f"WITH {scored()}\nFROM scored ORDER BY row_id"
+SCORED: Final = _scored()
+"""A common table expression: one row a judged conversation with its highest score by category."""
+
+SCORES: Final = f"WITH {SCORED}\nFROM scored ORDER BY row_id"
 """What the sliders count over."""
 
 CONDITION: Final = "$flagged"
@@ -111,29 +95,27 @@ COUNTS: Final = "$counts"
 """Stands in UNDER for the counts by category."""
 
 
-def under() -> dict[str, str]:
-    """The queries that the sliders show, by what they tell; CONDITION and COUNTS stand in them for thresholds."""
-    group = f"""count(*) AS judged, count(*) FILTER (flagged) AS as_run,
+_COUNTED: Final = f"""count(*) AS judged, count(*) FILTER (flagged) AS as_run,
        count(*) FILTER ({CONDITION}) AS flagged"""
-    queries = {
-        "category": f"""WITH {scored()}
+
+UNDER: Final = {
+    "category": f"""WITH {SCORED}
 SELECT category, conversations
 FROM (UNPIVOT (
   SELECT {COUNTS}
   FROM scored
-) ON COLUMNS(*) INTO NAME category VALUE conversations)"""
-    }
-    for name in ("model", "language"):
-        queries[name] = (
-            f"WITH {scored()}\nSELECT {name}, {group}\nFROM scored GROUP BY {name} ORDER BY judged DESC, {name}"
-        )
-    named = f",\n{NAMED}"
-    queries["topic"] = (
-        f"WITH {scored(named)}\nSELECT coalesce(topic, 'none') AS topic, {group}\n"
-        "FROM scored LEFT JOIN named USING (topic_id) GROUP BY topic_id, topic ORDER BY judged DESC, topic_id"
-    )
-    return queries
-
+) ON COLUMNS(*) INTO NAME category VALUE conversations)""",
+    "topic": f"""WITH {SCORED},
+{NAMED}
+SELECT coalesce(topic, 'none') AS topic, {_COUNTED}
+FROM scored LEFT JOIN named USING (topic_id) GROUP BY topic_id, topic ORDER BY judged DESC, topic_id""",
+} | {
+    name: f"""WITH {SCORED}
+SELECT {name}, {_COUNTED}
+FROM scored GROUP BY {name} ORDER BY judged DESC, {name}"""
+    for name in ("model", "language")
+}
+"""The queries that the sliders show, by what they tell; CONDITION and COUNTS stand in them for thresholds."""
 
 MODERATION: Final = Section(
     "moderation",
@@ -146,9 +128,9 @@ MODERATION: Final = Section(
             sql=_category_counts(),
             draw=lambda rows: bars(rows, "category", "messages", unit="messages", tone="loss"),
         ),
-        _share_bars("model"),
-        _share_bars("topic"),
-        _share_bars("language"),
+        _flagged_by("model"),
+        _flagged_by("topic"),
+        _flagged_by("language"),
         BOUNDS,
         Figure(
             name="moderation-status",

@@ -4,7 +4,7 @@
   const box = document.getElementById("thresholds-live");
   const told = chatlog.data.scores;
   if (!box || !told) return;
-  const { unpack, escaped, element, number } = chatlog;
+  const { unpack, escaped, cut, element, number } = chatlog;
   const MISSING = 255, TOP = 12;
   const names = told.categories.map((category) => category.name);
   const levels = names.map((name) => unpack(told.levels[name], "u1"));
@@ -83,13 +83,9 @@
     const widest = Math.max(1e-9, ...data.flatMap((trace) => trace.x));
     const layout = {
       height: 26 * top.length + 40, showlegend: false, bargap: 0.32, margin: { l: 8, r: 16, t: 4, b: 28 },
-      yaxis: { autorange: "reversed", tickmode: "array", tickvals: places, ticktext: top.map((row) => escaped(row.name)), automargin: true, showgrid: false, fixedrange: true, ticklabelstandoff: 6, zeroline: false },
+      yaxis: { autorange: "reversed", tickmode: "array", tickvals: places, ticktext: top.map((row) => escaped(cut(row.name, 24))), automargin: true, showgrid: false, fixedrange: true, ticklabelstandoff: 6, zeroline: false },
       xaxis: { range: [0, widest * (name === "category" ? 1.2 : 1.6)], fixedrange: true, nticks: 5, zeroline: false, tickformat: name === "category" ? "~s" : ".0%" },
     };
-    for (const place of places) {
-      const text = [...top[place].name];
-      if (text.length > 24) layout.yaxis.ticktext[place] = escaped(text.slice(0, 23).join("") + "…");
-    }
     Plotly.react(target, data, chatlog.layout(layout, target.clientWidth), chatlog.STILL);
   }
 

@@ -20,7 +20,7 @@ import duckdb
 
 from chatlog.errors import DataError, MissingExtra
 from chatlog.report import content, decisions, paper, safety, topics
-from chatlog.report.charts import line, number
+from chatlog.report.charts import OKABE_ITO, line, number
 from chatlog.report.figures import MIN_USERS, Answer, Row, Section, ask, with_users
 from chatlog.report.funnel import funnel_svg
 from chatlog.report.points import MAP_POINTS, map_data, score_data
@@ -113,7 +113,7 @@ def render(connection: duckdb.DuckDBPyConnection, min_users: int = MIN_USERS) ->
         parts=shown,
         absent=[part.section.title for part in parts if not part.answers],
         plots=plots,
-        data=_json_in_script({"plots": plots, "map": points, "scores": scores}),
+        data=_json_in_script({"plots": plots, "map": points, "scores": scores, "palette": OKABE_ITO}),
         points=points,
         map_points=MAP_POINTS,
         scores=scores,
@@ -143,9 +143,9 @@ def _tiles(row: Row) -> list[tuple[str, str, str]]:
     for name in ("messages", "models", "languages"):
         if row[name]:
             tiles.append((name, number(int(row[name])), ""))
-    for name, base in (("redacted", kept), ("flagged", kept)):
+    for name in ("redacted", "flagged"):
         if row[name]:
-            tiles.append((name, number(int(row[name])), f"{_percent(int(row[name]), base)} of kept"))
+            tiles.append((name, number(int(row[name])), f"{_percent(int(row[name]), kept)} of kept"))
     if row["first_day"]:
         days = (row["last_day"] - row["first_day"]).days + 1
         tiles.append(("days", number(days), f"{row['first_day']} to {row['last_day']}"))
@@ -153,7 +153,7 @@ def _tiles(row: Row) -> list[tuple[str, str, str]]:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f}%" if whole else "0%"
+    return f"{100 * part / whole:.1f}%"
 
 
 def cell(value: Any, column: str = "") -> str:

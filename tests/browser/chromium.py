@@ -1,6 +1,6 @@
 """Pages in a real browser: the system's Chromium driven by Playwright, with all that goes wrong in a page noted down.
 
-    def test_something(window):               # tests/browser/conftest.py
+    def test_something(window):               # tests/conftest.py
         shown = window(dark=True)
         shown.page.goto(url)
         shown.page.get_by_role("button", name="Search").click()
@@ -120,7 +120,7 @@ def open_window(
 ) -> Window:
     """A new window with a profile of its own; a phone's has its size, density and touch."""
     context = browser.new_context(
-        viewport={"width": 390, "height": 844} if phone else {"width": width, "height": height},
+        viewport={"width": 360, "height": 740} if phone else {"width": width, "height": height},
         device_scale_factor=2 if phone else 1,
         has_touch=phone,
         is_mobile=phone,

@@ -6,21 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from chatlog.engine.run import run
+from tests.browser import hostile
 from tests.conftest import recipe, write_jsonl
 
 ATTACKS = (
-    "<script>window.stolen=1</script>",
-    "</script><script>window.stolen=2</script>",
-    "<img src=x onerror=window.stolen=3>",
-    "<svg onload=window.stolen=4><animate onbegin=window.stolen=5 attributeName=x dur=1s></svg>",
-    "<a href='javascript:window.stolen=6'>press</a> [press](javascript:window.stolen=7)",
-    "{{ 7 * 7 }} {% for x in y %} ${window.stolen=8} <%= 7 %> #{7}",
-    "\u202e txt.exe \u2066 \u200f right to left",
+    *hostile.ATTACKS,
+    "{{ 7 * 7 }} {% for x in y %} <%= 7 %>",
     "%{customdata} <b>bold</b> <extra></extra> $counts $flagged $min_users $& $1",
     "'); DROP TABLE conversations; -- \" ' `",
-    "]]> --> <!-- <![CDATA[ \x1b[31m",
-    "<style>*{display:none}</style><base href=//evil.invalid><meta http-equiv=refresh content=0>",
-    "<iframe srcdoc='<script>parent.stolen=9</script>'></iframe><object data=x></object>",
 )
 """What stands in every text of the run: names of models, of users, questions, answers."""
 

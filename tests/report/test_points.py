@@ -9,12 +9,15 @@ import duckdb
 import numpy as np
 import pytest
 
+from chatlog import interval
 from chatlog.moderation.rates import account
 from chatlog.moderation.reading import judged_run
 from chatlog.query import connect
+from chatlog.report.charts import line
 from chatlog.report.paper import PAPER
 from chatlog.report.points import MISSING, POINTS, levels, map_data, score_data, start_of
 from chatlog.report.safety import CONDITION, COUNTS
+from chatlog.report.shares import wilson
 from tests.report.run_views import HOSTILE, RARE_TOPIC, connection
 
 
@@ -22,18 +25,13 @@ def unpacked(text: str, kind: str) -> Any:
     return np.frombuffer(base64.b64decode(text), dtype=kind)
 
 
-@pytest.fixture(scope="module")
-def run() -> duckdb.DuckDBPyConnection:
-    return connection()
-
-
-def test_levels_are_exactly_the_comparisons_of_sql(run: duckdb.DuckDBPyConnection) -> None:
+def test_levels_are_exactly_the_comparisons_of_sql(views: duckdb.DuckDBPyConnection) -> None:
     steps = np.arange(101) / 100
     scores = np.unique(np.concatenate([steps, np.nextafter(steps, 0), np.nextafter(steps, 1), [np.nan]]))
     scores = scores[~(scores < 0)]
     found = levels(scores)
     for step in range(1, 101):
-        told = run.execute(f"SELECT list(s >= {step / 100} ORDER BY i) FROM (SELECT unnest(?) AS s, unnest(?) AS i)",
+        told = views.execute(f"SELECT list(s >= {step / 100} ORDER BY i) FROM (SELECT unnest(?) AS s, unnest(?) AS i)",
                            [[float(s) for s in scores], list(range(len(scores)))]).fetchone()  # fmt: skip
         assert told is not None
         # DuckDB holds NaN above every number; a score that is not there is null in a run.
@@ -42,10 +40,10 @@ def test_levels_are_exactly_the_comparisons_of_sql(run: duckdb.DuckDBPyConnectio
     assert found[np.isnan(scores)].tolist() == [MISSING]
 
 
-def test_the_map_holds_what_its_query_gives(run: duckdb.DuckDBPyConnection) -> None:
-    told = map_data(run, 10)
+def test_the_map_holds_what_its_query_gives(views: duckdb.DuckDBPyConnection) -> None:
+    told = map_data(views, 10)
     assert told is not None
-    rows = run.execute(POINTS).fetchall()
+    rows = views.execute(POINTS).fetchall()
     x, y = unpacked(told["x"], "<u2").astype(float), unpacked(told["y"], "<u2").astype(float)
     assert len(x) == told["n"] == len(rows)
     # One scale for both: distances keep their proportions.
@@ -54,6 +52,8 @@ def test_the_map_holds_what_its_query_gives(run: duckdb.DuckDBPyConnection) -> N
     assert np.allclose(x, (across - across.min()) * scale, atol=1) and np.allclose(y, (up - up.min()) * scale, atol=1)
     languages = [told["languages"][code] for code in unpacked(told["language"], "u1")]
     assert languages == [row[3] for row in rows]
+    models = [told["models"][code] for code in unpacked(told["model"], "u1")]
+    assert models == [line(row[4], 60) for row in rows]
     assert unpacked(told["flagged"], "u1").tolist() == [int(row[5]) for row in rows]
     names = [told["topics"][place]["name"] for place in unpacked(told["topic"], "<u2")]
     assert {name for name, row in zip(names, rows, strict=True) if row[2] == 1} == {"python, function, list"}
@@ -75,13 +75,13 @@ def test_the_map_does_without_themes_names_and_topics() -> None:
     assert map_data(con, 10) is None
 
 
-def test_no_text_and_no_name_of_a_conversation_is_packed(run: duckdb.DuckDBPyConnection) -> None:
-    packed = json.dumps([map_data(run, 10), score_data(run, 10)])
+def test_no_text_and_no_name_of_a_conversation_is_packed(views: duckdb.DuckDBPyConnection) -> None:
+    packed = json.dumps([map_data(views, 10), score_data(views, 10)])
     assert "some words" not in packed and "secret" not in packed and "u17" not in packed
 
 
-def test_scores_count_as_the_query_does(run: duckdb.DuckDBPyConnection) -> None:
-    told = score_data(run, 10)
+def test_scores_count_as_the_query_does(views: duckdb.DuckDBPyConnection) -> None:
+    told = score_data(views, 10)
     assert told is not None
     names = [category["name"] for category in told["categories"]]
     # The made-up guard flags from 0.5 on: there its sliders stand, and count what it flagged.
@@ -90,14 +90,21 @@ def test_scores_count_as_the_query_does(run: duckdb.DuckDBPyConnection) -> None:
     hits = [unpacked(told["levels"][name], "u1") >= step for name, step in zip(names, steps, strict=True)]
     terms = [f'"{name}" >= {step / 100}' for name, step in zip(names, steps, strict=True)]
     counts = ", ".join(f'count(*) FILTER ({term}) AS "{name}"' for term, name in zip(terms, names, strict=True))
-    rows = run.execute(told["sql"]["category"].replace(COUNTS, counts)).fetchall()
+    rows = views.execute(told["sql"]["category"].replace(COUNTS, counts)).fetchall()
     assert dict(rows) == {name: int(hit.sum()) for name, hit in zip(names, hits, strict=True)}
-    rows = run.execute(told["sql"]["model"].replace(CONDITION, " OR ".join(terms))).fetchall()
+    rows = views.execute(told["sql"]["model"].replace(CONDITION, " OR ".join(terms))).fetchall()
     codes = unpacked(told["groups"]["model"]["codes"], "u1")
     assert sum(row[1] for row in rows) == told["n"]
     assert sorted(row[3] for row in rows) == sorted(
         np.bincount(codes, weights=np.any(hits, axis=0)).astype(int).tolist()
     )
+
+
+def test_intervals_in_sql_are_those_of_the_library(views: duckdb.DuckDBPyConnection) -> None:
+    counts = [(0, 20), (1, 20), (7, 25), (20, 20), (90, 1000)]
+    rows = views.execute(f"SELECT {wilson('hits', 'n')} FROM (VALUES {str(counts)[1:-1]}) AS t(hits, n)").fetchall()
+    assert np.allclose(rows, [interval.wilson(*count) for count in counts], atol=1e-4)
+    assert rows[0][0] == 0 and rows[3][1] == 1
 
 
 @pytest.mark.parametrize(

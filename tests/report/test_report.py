@@ -7,13 +7,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from html import unescape
 from html.parser import HTMLParser
+from inspect import signature
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from chatlog.cli.inspect import report
 from chatlog.errors import DataError, MissingExtra
 from chatlog.report import write_report
 from chatlog.report.figures import MIN_USERS, ask
@@ -53,13 +56,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def run() -> duckdb.DuckDBPyConnection:
-    return connection()
-
-
-@pytest.fixture(scope="module")
-def html(run: duckdb.DuckDBPyConnection) -> str:
-    return render(run)
+def html(views: duckdb.DuckDBPyConnection) -> str:
+    return render(views)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +65,7 @@ def page(html: str) -> Page:
     return Page(html)
 
 
-def test_every_figure_is_there_with_its_sql(html: str, page: Page, run: duckdb.DuckDBPyConnection) -> None:
+def test_every_figure_is_there_with_its_sql(html: str, page: Page, views: duckdb.DuckDBPyConnection) -> None:
     ids = page.attributes("id")
     assert [name for name in NAMES if name not in ids] == []
     assert len(ids) == len(set(ids))
@@ -96,6 +94,51 @@ def test_every_number_is_what_its_sql_gives_when_run_again(html: str) -> None:
         assert columns == [name.replace("_", " ") for name in names], sql
         expected = cursor.fetchall()[:TABLE_ROWS]
         assert rows == [[cell(value, name) for value, name in zip(row, names, strict=True)] for row in expected], sql
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, "–"),
+        (0, "0"),
+        (1234567, "1\u202f234\u202f567"),
+        (210479.0, "210\u202f479"),
+        (0.12345, "0.123"),
+        (69.5, "69.5"),
+        (214.5, "214.5"),
+        (1234.56, "1\u202f234.6"),
+        (Decimal("214.5"), "214.5"),
+        (True, "True"),
+        ("a\nb\u202e", "a b"),
+    ],
+)
+def test_values_are_told_as_they_are(value: object, told: str) -> None:
+    assert cell(value) == told
+
+
+def test_the_papers_values_are_told_beside_the_runs(html: str) -> None:
+    (rows,) = [rows for _, columns, rows in told_tables(html) if "lmsys chat 1m" in columns]
+    assert {row[-3]: row[-1] for row in rows} == {
+        "conversations": "1\u202f000\u202f000",
+        "models": "25",
+        "users": "210\u202f479",
+        "languages": "154",
+        "turns a conversation, mean": "2",
+        "tokens a prompt, mean (Llama 2)": "69.5",
+        "tokens a response, mean (Llama 2)": "214.5",
+        "characters a prompt, mean": "–",
+        "characters a response, mean": "–",
+    }
+
+
+def test_shares_at_the_head_are_of_what_is_told_as_kept(html: str, views: duckdb.DuckDBPyConnection) -> None:
+    counts = "count(*) FILTER (redacted), count(*) FILTER (flagged), count(*)"
+    redacted, flagged, kept = views.execute(f"SELECT {counts} FROM conversations WHERE kept").fetchone() or ()
+    found = re.findall(r'<dt>(redacted|flagged)</dt><dd><span class="value">(.*?)</span>.*?>([0-9.]+)% of kept<', html)
+    assert found == [
+        ("redacted", str(redacted), f"{100 * redacted / kept:.1f}"),
+        ("flagged", str(flagged), f"{100 * flagged / kept:.1f}"),
+    ]
 
 
 def test_the_sql_is_run_with_its_order_settled(html: str) -> None:
@@ -147,22 +190,30 @@ def test_only_redacted_questions_that_many_users_stand_behind_are_shown(html: st
     told = {row[-1][: row[-1].index(":")] for row in prompts}
     # All conversations of one topic are of one user: neither its prompts nor its name are told.
     assert told == {f"question of topic {topic}" for topic in range(7) if topic != RARE_TOPIC}
-    (clusters,) = [rows for _, columns, rows in told_tables(html) if "snapshots" in columns]
-    users = [int(row[5]) for row in clusters if row[-1] != "–"]
-    assert users and min(users) >= MIN_USERS
-    assert all(row[-1] == "–" for row in clusters if int(row[5]) < MIN_USERS)
     con = connection()
     con.execute("UPDATE conversations SET redacted = NULL")
     assert "question of topic" not in render(con)
 
 
-def test_a_topic_of_few_users_has_no_name() -> None:
+@pytest.mark.parametrize(("column", "place", "least"), [("snapshots", 5, 16), ("asked", 3, 28)])
+def test_the_questions_told_most_are_shown_where_enough_users_asked_them(
+    views: duckdb.DuckDBPyConnection, column: str, place: int, least: int
+) -> None:
+    (rows,) = [rows for _, columns, rows in told_tables(render(views, least)) if column in columns]
+    enough = [int(row[place]) >= least for row in rows]
+    assert [row[-1] != "–" for row in rows] == enough and len(set(enough)) == 2
+
+
+def test_a_topic_and_a_theme_of_few_users_have_no_name() -> None:
     con = connection()
+    con.execute("INSERT INTO topics SELECT * REPLACE (102 AS topic_id) FROM topics WHERE topic_id = 100")
+    con.execute("UPDATE topics SET parent = 102 WHERE topic_id = ?", [RARE_TOPIC])
     con.execute(
-        "UPDATE topics SET label = 'a telling name', keywords = ['a telling name'] WHERE topic_id = ?", [RARE_TOPIC]
+        "UPDATE topics SET label = 'a telling name', keywords = ['a telling name'] WHERE topic_id IN (102, ?)",
+        [RARE_TOPIC],
     )
     page = render(con)
-    assert "a telling name" not in page and f">topic {RARE_TOPIC}<" in page
+    assert "a telling name" not in page and f">topic {RARE_TOPIC}<" in page and ">topic 102<" in page
     assert "a telling name" in render(con, min_users=1)
 
 
@@ -193,10 +244,10 @@ def test_runs_of_hardly_any_rows(n: int) -> None:
     assert "<h1>" in render(connection(n))
 
 
-def test_each_figure_asks_a_question_that_a_full_run_answers(run: duckdb.DuckDBPyConnection) -> None:
+def test_each_figure_asks_a_question_that_a_full_run_answers(views: duckdb.DuckDBPyConnection) -> None:
     for section in SECTIONS:
         for figure in section.figures:
-            assert ask(run, figure) is not None, figure.name
+            assert ask(views, figure) is not None, figure.name
 
 
 def test_an_out_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -208,6 +259,10 @@ def test_plotly_is_named_where_it_is_absent(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"chatlog\[report\]"):
         render(connection(1))
+
+
+def test_the_command_and_the_library_name_from_as_many_users_on() -> None:
+    assert signature(report).parameters["min_users"].default == MIN_USERS
 
 
 def test_importing_the_report_imports_no_plotly() -> None:
