@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from chatlog import run
@@ -165,6 +168,7 @@ def test_values_are_values_and_no_sql(api: Api) -> None:
 
 
 def test_a_slow_query_is_ended(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only the wait is shortened: the timer, the query and its interruption are the real ones.
     monkeypatch.setattr("chatlog.browse.index.SECONDS", 0.2)
     with pytest.raises(DataError, match="took longer than"), api.index.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM range(10_000_000_000) a WHERE hash(a.range) = 7").fetchall()
@@ -234,9 +238,18 @@ def test_long_conversations_and_messages_come_in_pieces(tmp_path: Path) -> None:
         assert made == text
 
 
-def test_topics_of_one_name_are_two_values(api: Api) -> None:
-    labels = sql(api, "SELECT label FROM topics")
-    assert len(values(api.get("search", {}), "topic")) >= len({label for (label,) in labels})
+def test_topics_of_one_name_are_two_values(curated: Path, tmp_path: Path) -> None:
+    shutil.copytree(curated / "run", tmp_path / "run")
+    file = tmp_path / "run" / "topics" / "topics.parquet"
+    told = pq.read_table(file)
+    names = ["twice", "twice", *told["label"].to_pylist()[2:]]
+    pq.write_table(told.set_column(told.schema.get_field_index("label"), "label", pa.array(names)), file)
+    with open_api(tmp_path / "run") as api:
+        counts = dict(sql(api, "SELECT topic_id, count(*) FROM conversations GROUP BY ALL"))
+        first, second = told["topic_id"].to_pylist()[:2]
+        found = values(api.get("search", {}), "topic")
+        assert (found[f"twice ({first})"], found[f"twice ({second})"]) == (counts[first], counts[second])
+        assert "twice" not in found and {name for name in names[2:] if name} <= set(found)
 
 
 def test_hits_that_are_given_are_the_only_ones(api: Api) -> None:

@@ -122,6 +122,7 @@ def test_nothing_is_logged_and_a_defect_tells_no_text(
     ask(server, f"/{SECRET}")
     assert capfd.readouterr() == ("", "")
 
+    # A defect is nothing that a request could bring about, so one is put in: what the server makes of it is real.
     def broken(*_: object) -> None:
         raise ValueError(f"cannot read {SECRET}")
 
