@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from chatlog.errors import DataError
-from chatlog.query import connect
+from chatlog.query import connect, dicts
 
 
 @dataclass(frozen=True)
@@ -144,39 +144,36 @@ def explain_row(connection: duckdb.DuckDBPyConnection, row_id: int) -> Explanati
 
 
 def _explained(connection: duckdb.DuckDBPyConnection, condition: str, value: int | str) -> list[Explanation]:
-    rows = _rows(
-        connection,
-        "SELECT c.* EXCLUDE (messages, moderation, pii, meta, system), t.label AS topic, d.reason AS release_reason "
-        "FROM conversations AS c LEFT JOIN topics AS t USING (topic_id) LEFT JOIN decisions AS d USING (row_id) "
-        f"WHERE c.{condition} ORDER BY row_id",
-        [value],
+    rows = dicts(
+        connection.execute(
+            "SELECT c.* EXCLUDE (messages, moderation, pii, meta, system), t.label AS topic, "
+            "d.reason AS release_reason FROM conversations AS c LEFT JOIN topics AS t USING (topic_id) "
+            f"LEFT JOIN decisions AS d USING (row_id) WHERE c.{condition} ORDER BY row_id",
+            [value],
+        )
     )
     return [_explanation(connection, row) for row in rows]
 
 
 def _explanation(connection: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> Explanation:
     key = row["row_id"]
-    cluster = _rows(
-        connection,
-        "SELECT row_id, conversation_id, duplicate_kind AS kind, similarity FROM conversations "
-        "WHERE cluster_id = ? ORDER BY kept DESC, row_id LIMIT 50",
-        [row["cluster_id"]],
+    cluster = dicts(
+        connection.execute(
+            "SELECT row_id, conversation_id, duplicate_kind AS kind, similarity FROM conversations "
+            "WHERE cluster_id = ? ORDER BY kept DESC, row_id LIMIT 50",
+            [row["cluster_id"]],
+        )
     )
-    spans = _rows(connection, "SELECT type FROM pii WHERE row_id = ? AND placeholder IS NOT NULL", [key])
-    judgments = _rows(
-        connection,
-        "SELECT position AS message, role, moderation_status AS status, categories FROM messages "
-        "WHERE row_id = ? ORDER BY position",
-        [key],
+    spans = connection.execute("SELECT type FROM pii WHERE row_id = ? AND placeholder IS NOT NULL", [key]).fetchall()
+    judgments = dicts(
+        connection.execute(
+            "SELECT position AS message, role, moderation_status AS status, categories FROM messages "
+            "WHERE row_id = ? ORDER BY position",
+            [key],
+        )
     )
     for judgment in judgments:
         hits = judgment["categories"] or {}
         judgment["categories"] = [name for name, hit in hits.items() if hit]
     reason = row.pop("release_reason")
-    return Explanation(row, reason, cluster, dict(Counter(span["type"] for span in spans)), judgments)
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[Any]) -> list[dict[str, Any]]:
-    cursor = connection.execute(query, parameters)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return Explanation(row, reason, cluster, dict(Counter(kind for (kind,) in spans)), judgments)

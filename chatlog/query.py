@@ -109,8 +109,12 @@ def first_line(error: duckdb.Error) -> str:
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    """The rows of a query as dictionaries."""
-    cursor = select(connection, query)
+    """The rows of a query as dictionaries; raises as select does."""
+    return dicts(select(connection, query))
+
+
+def dicts(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The rows of a query that was executed, as dictionaries."""
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

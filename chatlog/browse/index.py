@@ -16,7 +16,7 @@ from chatlog.browse.facets import SAME, Facet, facets_of, selected
 from chatlog.browse.matching import Ints
 from chatlog.errors import ConfigError, DataError
 from chatlog.models.judgments import NATIVE_SCORE
-from chatlog.query import first_line
+from chatlog.query import dicts, first_line
 
 PAGE: Final = 40
 """Conversations of a page."""
@@ -114,12 +114,11 @@ class Index:
             among = "items" if found is None else "items SEMI JOIN found USING (row_id)"
             where, values = self._where(asked)
             total = int(_one(cursor, f"SELECT count(*) FROM {among} WHERE {where}", values))
-            items = _dicts(
-                cursor,
+            shown = (
                 f"SELECT * EXCLUDE ({', '.join(SAME.values())}) FROM {among} WHERE {where} "
-                f"ORDER BY {SORTS[asked.sort]} LIMIT {PAGE} OFFSET {PAGE * asked.page}",
-                values,
+                f"ORDER BY {SORTS[asked.sort]} LIMIT {PAGE} OFFSET {PAGE * asked.page}"
             )
+            items = dicts(cursor.execute(shown, values))
             facets = [self._counted(cursor, among, facet, asked) for facet in self.facets]
         return {"total": total, "items": items, "facets": facets}
 
@@ -214,9 +213,3 @@ def _kind(error: duckdb.Error) -> str:
 def _one(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any] | None = None) -> Any:
     row = connection.execute(query, values).fetchone()
     return row[0] if row else None
-
-
-def _dicts(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[dict[str, Any]]:
-    cursor = connection.execute(query, values)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -10,6 +10,7 @@ import duckdb
 from chatlog.browse.facets import SAME
 from chatlog.explain import Explanation, explain_row
 from chatlog.models.judgments import NATIVE_SCORE
+from chatlog.query import dicts
 from chatlog.schema import CATEGORIES
 
 MESSAGES: Final = 50
@@ -98,9 +99,7 @@ def messages(
     cursor: duckdb.DuckDBPyConnection, row_id: int, start: int, *, blind: frozenset[int]
 ) -> list[dict[str, Any]]:
     """The messages of a conversation from `start` on, at most MESSAGES, each with the beginning of its text."""
-    found = cursor.execute(_MESSAGES, {"start": start, "end": start + MESSAGES, "row": row_id})
-    names = [column[0] for column in found.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    rows = dicts(cursor.execute(_MESSAGES, {"start": start, "end": start + MESSAGES, "row": row_id}))
     for row in rows:
         judgment = row.pop("judgment")
         row["verdict"] = {"hidden": True} if row["position"] in blind else _verdict(judgment)
