@@ -54,6 +54,14 @@ class Pipeline:
     release: ReleaseSpec | None
     data: Mapping[str, Any]
 
+    @property
+    def writers(self) -> dict[str, str]:
+        """The last stage that writes each column; unlike Plan's, also where the stages' packages are absent."""
+        found = dict.fromkeys(ROWS.names, INGEST)
+        for step in self.steps:
+            found |= dict.fromkeys(step.stage.writes.names, step.stage.name)
+        return found
+
 
 @dataclass(frozen=True)
 class PlannedStep:

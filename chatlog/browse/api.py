@@ -25,7 +25,7 @@ from chatlog.errors import ConfigError
 from chatlog.moderation.reading import judged_run
 from chatlog.pipeline import INGEST, Pipeline
 from chatlog.query import connect
-from chatlog.schema import ROLES, ROWS
+from chatlog.schema import ROLES
 
 PATIENCE: Final = 1.0
 """Seconds that a text search goes on before what it has is told; the page asks again for the rest."""
@@ -186,9 +186,7 @@ def open_api(
         DataError: a file is damaged.
     """
     run, pipeline = pipeline_of(root)
-    writers = dict.fromkeys(ROWS.names, INGEST)
-    for step in pipeline.steps:
-        writers |= dict.fromkeys(step.stage.writes.names, step.stage.name)
+    writers = pipeline.writers
     writer = INGEST if as_logged else writers["messages"]
     done = [shard for shard in range(planned_shards(run)) if run.read_sidecar(writer, shard)]
     sample = None if labels is None else LabelFile(labels, judged_run(root))

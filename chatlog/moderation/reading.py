@@ -19,7 +19,7 @@ from chatlog.engine.store import Run, read_columns
 from chatlog.errors import ConfigError, ContractError, DataError
 from chatlog.models.judgments import Bools, Ints, Judgments, flat
 from chatlog.pipeline import INGEST, Pipeline
-from chatlog.schema import KEY, ROWS
+from chatlog.schema import KEY
 
 UNKNOWN: Final = "unknown"
 """What a row without a model or a language is counted by."""
@@ -137,10 +137,7 @@ def judged_run(root: str | Path) -> JudgedRun:
         ConfigError: no run, no `moderate` in its pipeline, or no shard moderated yet.
     """
     run, pipeline = pipeline_of(root)
-    # Not planned: a run can be read where the extras of its stages are not installed.
-    writers = dict.fromkeys(ROWS.names, INGEST)
-    for step in pipeline.steps:
-        writers |= dict.fromkeys(step.stage.writes.names, step.stage.name)
+    writers = pipeline.writers
     if "moderation" not in writers:
         raise ConfigError(f'the pipeline {pipeline.name} has no stage `moderate`; add [[stage]] with use = "moderate"')
     needed = (writers["moderation"], writers["messages"])
