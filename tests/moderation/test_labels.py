@@ -120,6 +120,7 @@ def test_thresholds_that_are_given_decide(folder: Path, tmp_path: Path) -> None:
         ({"design": "no"}, "line 1: expected a line"),
         ({"id": "x-0-0"}, "1 of 1 labelled messages are not in"),
         ({"id": None}, "not in"),
+        ({"id": f"x-{'9' * 5000}-0"}, "not in"),
     ],
 )
 def test_damaged_labels_are_told_without_text(folder: Path, tmp_path: Path, change: dict[str, Any], told: str) -> None:
