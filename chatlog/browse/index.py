@@ -174,7 +174,6 @@ def _has(facet: Facet) -> str:
 
 def _table(facets: tuple[Facet, ...]) -> str:
     values = "".join(f", {selected(facet)}" for facet in facets)
-    joins = "LEFT JOIN decisions AS d USING (row_id)" if any(facet.needs == "reason" for facet in facets) else ""
     asked = "list_filter(s.messages, lambda m: m.role = 'user' AND trim(m.content) <> '')[1].content"
     opening = f"coalesce({asked}, s.messages[1].content, s.system)"
     own = f"TRY_CAST(regexp_extract(j.native, '{NATIVE_SCORE}', 1) AS DOUBLE)"
@@ -184,7 +183,7 @@ def _table(facets: tuple[Facet, ...]) -> str:
         f"left(regexp_replace(left({opening}, 400), '\\s+', ' ', 'g'), 200) AS opening, {score} AS score, "
         f"c.user_key, c.cluster_id, c.prompt_cluster_id, c.battle_id{values} "
         "FROM conversations AS c LEFT JOIN shown AS s USING (row_id) "
-        f"LEFT JOIN ({_TOPICS}) AS t USING (topic_id) {joins} ORDER BY c.row_id"
+        f"LEFT JOIN ({_TOPICS}) AS t USING (topic_id) LEFT JOIN decisions AS d USING (row_id) ORDER BY c.row_id"
     )
 
 
