@@ -139,6 +139,13 @@ def test_a_duplicate_tells_its_reason_and_leads_to_the_kept_one(window: Open, de
     shown.shot("browse-duplicate")
 
 
+def test_an_address_that_names_no_row_is_told(window: Open, demo: BrowseServer) -> None:
+    _, page = opened(window, demo, "?id=nonsense")
+    assert page.inner_text("#reader [role=alert]") == "The address names no row of the run."
+    page.keyboard.press("j")
+    page.wait_for_selector("#reader .facts")
+
+
 def test_labels_are_given_with_keys_and_read_by_moderation(window: Open, demo: BrowseServer, curated: Path) -> None:
     shown, page = opened(window, demo)
     page.keyboard.press("l")
