@@ -23,12 +23,14 @@ class Fact:
         text: what.
         part: whether it goes into detail on the fact before it.
         row: another row of the run that it tells of.
+        against: whether it speaks against releasing the conversation: flagged, or left out.
     """
 
     name: str
     text: str
     part: bool = False
     row: int | None = None
+    against: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,12 @@ class Explanation:
             yield Fact("topic", f"{row['topic'] or row['topic_id']} (distance {row['topic_distance']:.2f})")
         if row["moderation_status"] is not None:
             verdict = {True: "flagged", False: "not flagged", None: "no verdict"}[row["flagged"]]
-            yield Fact("moderation", f"{row['moderation_status']}, {verdict}")
+            yield Fact("moderation", f"{row['moderation_status']}, {verdict}", against=bool(row["flagged"]))
             for judgment in self.judgments:
                 if judgment["categories"] or judgment["status"] != "ok":
                     found = f"{judgment['status']} {', '.join(judgment['categories'])}"
                     yield Fact(f"message {judgment['message']} ({judgment['role']})", found, part=True)
-        yield Fact("release", "left out: " + self.reason if self.reason else "released")
+        yield Fact("release", f"left out: {self.reason}" if self.reason else "released", against=bool(self.reason))
 
     def _duplicates(self) -> Iterator[Fact]:
         row = self.row

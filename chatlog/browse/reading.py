@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Any, Final
 
 import duckdb
 
 from chatlog.browse.facets import SAME
-from chatlog.explain import Explanation, explain_row
+from chatlog.explain import Explanation, Fact, explain_row
 from chatlog.models.judgments import NATIVE_SCORE
 from chatlog.query import dicts
 from chatlog.schema import CATEGORIES
@@ -77,22 +78,21 @@ def conversation(
 
 
 def _facts(told: Explanation, *, blind: bool, released: bool) -> list[dict[str, Any]]:
+    hidden = {"moderation"} if blind else set()
+    if not released:
+        hidden.add("release")
     facts: list[dict[str, Any]] = []
     left_out = False
     for fact in told.facts():
         # A part belongs to the fact before it, and is left out with it.
-        left_out = left_out if fact.part else _left_out(fact.name, blind=blind, released=released)
+        left_out = left_out if fact.part else fact.name in hidden
         if not left_out:
-            facts.append({"name": fact.name, "text": fact.text[:_FACT], "part": fact.part, "row": fact.row})
+            facts.append(asdict(fact) | {"text": fact.text[:_FACT]})
     facts.sort(key=lambda fact: fact["name"] != "release")  # why it is left out is what is looked for
     more = len(facts) - FACTS
     if more > 0:
-        facts[FACTS:] = [{"name": "more", "text": f"{more:,}; chatlog explain tells them", "part": True, "row": None}]
+        facts[FACTS:] = [asdict(Fact("more", f"{more:,}; chatlog explain tells them", part=True))]
     return facts
-
-
-def _left_out(name: str, *, blind: bool, released: bool) -> bool:
-    return (blind and name == "moderation") or (not released and name == "release")
 
 
 def messages(

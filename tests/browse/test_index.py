@@ -112,6 +112,7 @@ def test_a_conversation_is_told_with_its_reasons(api: Api) -> None:
     told = api.get(f"conversation/{copy}", {})
     facts = {fact["name"]: fact for fact in told["facts"] if not fact["part"]}
     assert facts["release"]["text"] == "left out: duplicate: exact" and facts["duplicate"]["row"] == of
+    assert [name for name, fact in facts.items() if fact["against"]] == ["release"]
     assert told["messages"] is None and told["shown"] == []
     best = api.get(f"conversation/{of}", {})
     texts = sql(api, f"SELECT content, role FROM messages WHERE row_id = {of} ORDER BY position")
@@ -123,7 +124,9 @@ def test_a_conversation_is_told_with_its_reasons(api: Api) -> None:
 
 def test_a_flagged_message_says_so_and_placeholders_are_named(api: Api) -> None:
     row_id, position = sql(api, "SELECT row_id, position FROM messages WHERE categories.harassment LIMIT 1")[0]
-    verdict = api.get(f"conversation/{row_id}", {})["shown"][position]["verdict"]
+    told = api.get(f"conversation/{row_id}", {})
+    assert "moderation" in [fact["name"] for fact in told["facts"] if fact["against"]]
+    verdict = told["shown"][position]["verdict"]
     assert verdict["flagged"] and "harassment" in [one["name"] for one in verdict["categories"] if one["hit"]]
     row_id, placeholder, kind = sql(
         api,

@@ -132,6 +132,7 @@ def test_a_duplicate_tells_its_reason_and_leads_to_the_kept_one(window: Open, de
     page.wait_for_selector("#reader .facts")
     facts = page.inner_text("#reader .facts")
     assert "exact of row" in facts and "left out: duplicate: exact" in facts
+    assert page.locator("#reader .against").all_inner_texts() == ["release\nleft out: duplicate: exact"]
     assert "was not given this conversation" in page.inner_text("#reader")
     page.locator("#reader .facts a").first.click()
     page.wait_for_selector("#reader .message")

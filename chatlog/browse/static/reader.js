@@ -61,14 +61,9 @@ function head(told, about) {
 function facts(told) {
   const rows = told.facts.map((fact) => {
     const text = fact.row === null ? plain(fact.text) : h("a", { href: addressOfRow(fact.row) }, plain(fact.text));
-    return h("div", { className: fact.part ? "fact part" : `fact ${kind(fact)}` }, h("dt", {}, plain(fact.name)), h("dd", { dir: "auto" }, text));
+    return h("div", { className: `fact${fact.part ? " part" : ""}${fact.against ? " against" : ""}` }, h("dt", {}, plain(fact.name)), h("dd", { dir: "auto" }, text));
   });
   return h("dl", { className: "facts" }, rows);
-}
-
-function kind({ name, text }) {
-  if (name === "moderation" && text.includes(", flagged")) return "is-flagged";
-  return name === "release" && text.startsWith("left out") ? "is-out" : "";
 }
 
 function others(told) {
