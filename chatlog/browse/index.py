@@ -12,10 +12,9 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from chatlog.browse.facets import SAME, Facet, facets_of, selected
+from chatlog.browse.facets import SAME, Facet, facets_of, own_score, selected
 from chatlog.browse.matching import Ints
 from chatlog.errors import ConfigError, DataError
-from chatlog.models.judgments import NATIVE_SCORE
 from chatlog.query import dicts, first_line
 
 PAGE: Final = 40
@@ -176,8 +175,7 @@ def _table(facets: tuple[Facet, ...]) -> str:
     values = "".join(f", {selected(facet)}" for facet in facets)
     asked = "list_filter(s.messages, lambda m: m.role = 'user' AND trim(m.content) <> '')[1].content"
     opening = f"coalesce({asked}, s.messages[1].content, s.system)"
-    own = f"TRY_CAST(regexp_extract(j.native, '{NATIVE_SCORE}', 1) AS DOUBLE)"
-    score = f"list_max(list_transform(c.moderation, lambda j: {own}))"
+    score = f"list_max(list_transform(c.moderation, lambda j: {own_score('j')}))"
     return (
         "CREATE TABLE items AS SELECT c.row_id, c.created_at, len(s.messages)::INTEGER AS messages, "
         f"left(regexp_replace(left({opening}, 400), '\\s+', ' ', 'g'), 200) AS opening, {score} AS score, "

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -128,6 +129,8 @@ def test_a_flagged_message_says_so_and_placeholders_are_named(api: Api) -> None:
     assert "moderation" in [fact["name"] for fact in told["facts"] if fact["against"]]
     verdict = told["shown"][position]["verdict"]
     assert verdict["flagged"] and "harassment" in [one["name"] for one in verdict["categories"] if one["hit"]]
+    native = sql(api, f"SELECT moderation[{position + 1}].native FROM conversations WHERE row_id = {row_id}")[0][0]
+    assert verdict["score"] == json.loads(native)["score"]
     row_id, placeholder, kind = sql(
         api,
         "SELECT row_id, placeholder, type FROM pii "
