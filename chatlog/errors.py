@@ -14,6 +14,9 @@ conversation text or matched personal data: they end up in logs.
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 
 class ChatlogError(Exception):
     """The root of every error that chatlog raises on purpose; told in one line, exit code 1."""
@@ -51,3 +54,10 @@ class RemoteError(ChatlogError):
 
 class ReleaseRefused(ChatlogError):
     """A release is not safe, or its accounts do not balance."""
+
+
+def without_text(error: BaseException) -> str:
+    """The kind of an exception and where it arose, without its message, which might quote a conversation."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}"

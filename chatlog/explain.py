@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from chatlog.errors import DataError
-from chatlog.query import connect
+from chatlog.query import connect, dicts
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,14 @@ class Fact:
         text: what.
         part: whether it goes into detail on the fact before it.
         row: another row of the run that it tells of.
+        against: whether it speaks against releasing the conversation: flagged, or left out.
     """
 
     name: str
     text: str
     part: bool = False
     row: int | None = None
+    against: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,12 @@ class Explanation:
             yield Fact("topic", f"{row['topic'] or row['topic_id']} (distance {row['topic_distance']:.2f})")
         if row["moderation_status"] is not None:
             verdict = {True: "flagged", False: "not flagged", None: "no verdict"}[row["flagged"]]
-            yield Fact("moderation", f"{row['moderation_status']}, {verdict}")
+            yield Fact("moderation", f"{row['moderation_status']}, {verdict}", against=bool(row["flagged"]))
             for judgment in self.judgments:
                 if judgment["categories"] or judgment["status"] != "ok":
                     found = f"{judgment['status']} {', '.join(judgment['categories'])}"
                     yield Fact(f"message {judgment['message']} ({judgment['role']})", found, part=True)
-        yield Fact("release", "left out: " + self.reason if self.reason else "released")
+        yield Fact("release", f"left out: {self.reason}" if self.reason else "released", against=bool(self.reason))
 
     def _duplicates(self) -> Iterator[Fact]:
         row = self.row
@@ -144,39 +146,36 @@ def explain_row(connection: duckdb.DuckDBPyConnection, row_id: int) -> Explanati
 
 
 def _explained(connection: duckdb.DuckDBPyConnection, condition: str, value: int | str) -> list[Explanation]:
-    rows = _rows(
-        connection,
-        "SELECT c.* EXCLUDE (messages, moderation, pii, meta, system), t.label AS topic, d.reason AS release_reason "
-        "FROM conversations AS c LEFT JOIN topics AS t USING (topic_id) LEFT JOIN decisions AS d USING (row_id) "
-        f"WHERE c.{condition} ORDER BY row_id",
-        [value],
+    rows = dicts(
+        connection.execute(
+            "SELECT c.* EXCLUDE (messages, moderation, pii, meta, system), t.label AS topic, "
+            "d.reason AS release_reason FROM conversations AS c LEFT JOIN topics AS t USING (topic_id) "
+            f"LEFT JOIN decisions AS d USING (row_id) WHERE c.{condition} ORDER BY row_id",
+            [value],
+        )
     )
     return [_explanation(connection, row) for row in rows]
 
 
 def _explanation(connection: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> Explanation:
     key = row["row_id"]
-    cluster = _rows(
-        connection,
-        "SELECT row_id, conversation_id, duplicate_kind AS kind, similarity FROM conversations "
-        "WHERE cluster_id = ? ORDER BY kept DESC, row_id LIMIT 50",
-        [row["cluster_id"]],
+    cluster = dicts(
+        connection.execute(
+            "SELECT row_id, conversation_id, duplicate_kind AS kind, similarity FROM conversations "
+            "WHERE cluster_id = ? ORDER BY kept DESC, row_id LIMIT 50",
+            [row["cluster_id"]],
+        )
     )
-    spans = _rows(connection, "SELECT type FROM pii WHERE row_id = ? AND placeholder IS NOT NULL", [key])
-    judgments = _rows(
-        connection,
-        "SELECT position AS message, role, moderation_status AS status, categories FROM messages "
-        "WHERE row_id = ? ORDER BY position",
-        [key],
+    spans = connection.execute("SELECT type FROM pii WHERE row_id = ? AND placeholder IS NOT NULL", [key]).fetchall()
+    judgments = dicts(
+        connection.execute(
+            "SELECT position AS message, role, moderation_status AS status, categories FROM messages "
+            "WHERE row_id = ? ORDER BY position",
+            [key],
+        )
     )
     for judgment in judgments:
         hits = judgment["categories"] or {}
         judgment["categories"] = [name for name, hit in hits.items() if hit]
     reason = row.pop("release_reason")
-    return Explanation(row, reason, cluster, dict(Counter(span["type"] for span in spans)), judgments)
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[Any]) -> list[dict[str, Any]]:
-    cursor = connection.execute(query, parameters)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return Explanation(row, reason, cluster, dict(Counter(kind for (kind,) in spans)), judgments)

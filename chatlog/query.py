@@ -17,9 +17,9 @@ from chatlog.engine.measured import canary_rows
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.store import Run
 from chatlog.errors import ConfigError, DataError
-from chatlog.pipeline import INGEST, Pipeline, last_writers
+from chatlog.pipeline import INGEST, Pipeline
 from chatlog.schema import KEY, REJECTS, ROWS
-from chatlog.stage import AnyStage, GlobalStage
+from chatlog.stage import GlobalStage
 from chatlog.stages import STAGES
 
 HIDDEN: Final = (
@@ -109,8 +109,12 @@ def first_line(error: duckdb.Error) -> str:
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    """The rows of a query as dictionaries."""
-    cursor = select(connection, query)
+    """The rows of a query as dictionaries; raises as select does."""
+    return dicts(select(connection, query))
+
+
+def dicts(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The rows of a query that was executed, as dictionaries."""
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -121,7 +125,6 @@ def _prepare(
     shards = range(planned_shards(run))
     # Not planned: a run can be read where the extras of its stages are not installed.
     planned = [step.stage.name for step in pipeline.steps]
-    stages: dict[str, AnyStage] = {stage.name: stage for stage in STAGES}
     done = {name: [shard for shard in shards if run.read_sidecar(name, shard)] for name in (INGEST, *planned)}
     allowed: list[str] = []
 
@@ -132,7 +135,7 @@ def _prepare(
         else:
             _empty(connection, name, schema)
 
-    schemas = {INGEST: ROWS} | {name: stages[name].writes for name in planned}
+    schemas = {INGEST: ROWS} | {step.stage.name: step.stage.writes for step in pipeline.steps}
     for name, schema in schemas.items():
         view(f"stage_{name}", [run.part(name, shard) for shard in done[name]], pa.schema([KEY, *schema]))
     view("rejects", [path for shard in done[INGEST] if (path := run.rejects(shard)).exists()], REJECTS)
@@ -140,7 +143,7 @@ def _prepare(
         for table, schema in stage.side if isinstance(stage, GlobalStage) else ():
             path = run.side(stage.name, table)
             view(table, [path] if stage.name in planned and path.exists() else [], schema)
-    connection.execute(_conversations(planned, stages))
+    connection.execute(_conversations(planned, pipeline.writers()))
     if "embed" in planned:
         connection.execute("CREATE VIEW embeddings AS SELECT row_id, embedding FROM stage_embed")
     _stages_table(connection, run, done, shards)
@@ -160,9 +163,8 @@ def _prepare(
     connection.execute("SET lock_configuration = true")
 
 
-def _conversations(planned: list[str], stages: dict[str, AnyStage]) -> str:
+def _conversations(planned: list[str], writers: dict[str, str]) -> str:
     """The join of all stages by key: every column from its last writer, null where no stage wrote it."""
-    writers = last_writers(stages[name] for name in planned)
     columns = [f'stage_{stage}."{column}"' for column, stage in writers.items() if column not in HIDDEN]
     for stage in STAGES:
         for field in stage.writes:

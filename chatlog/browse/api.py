@@ -20,10 +20,9 @@ from chatlog.browse.matching import terms_of
 from chatlog.browse.search import Searches
 from chatlog.engine.intake import planned_shards
 from chatlog.engine.run import pipeline_of
-from chatlog.engine.store import Run
 from chatlog.errors import ConfigError
 from chatlog.moderation.reading import judged_run
-from chatlog.pipeline import INGEST, Pipeline
+from chatlog.pipeline import INGEST
 from chatlog.query import connect
 from chatlog.schema import ROLES
 
@@ -47,18 +46,18 @@ class Api:
     """A run under a page's questions; see open_api.
 
     Attributes:
-        run: the run folder.
-        index: its conversations.
+        index: the run's conversations.
         labels: the sample to label, when one was given.
     """
 
-    def __init__(self, run: Run, pipeline: Pipeline, index: Index, searches: Searches, about: dict[str, Any]) -> None:
-        self.run = run
+    def __init__(
+        self, index: Index, searches: Searches, labels: LabelFile | None, about: dict[str, Any], *, released: bool
+    ) -> None:
         self.index = index
-        self.labels: LabelFile | None = None
-        self._released = pipeline.release is not None
+        self.labels = labels
         self._searches = searches
         self._about = about
+        self._released = released
 
     def get(self, path: str, params: Params) -> dict[str, Any]:
         """The answer to a question.
@@ -194,6 +193,7 @@ def open_api(
         origin = "stage_ingest" if as_logged else "conversations"
         connection.execute(f"CREATE VIEW shown AS SELECT row_id, system, messages FROM {origin}")
         index = Index(connection, {*writers, *(["reason"] if pipeline.release else [])})
+        possible = {"newest": index.dated, "oldest": index.dated, "score": index.scored}
         about = {
             "run": run.root.resolve().name,
             "pipeline": pipeline.name,
@@ -203,18 +203,13 @@ def open_api(
             "redacted": writer == "redact",
             "as_logged": as_logged and writers["messages"] != INGEST,
             "facets": [{"name": one.name, "title": one.title, "missing": one.missing} for one in index.facets],
-            "sorts": [name for name in SORTS if _possible(name, index)],
+            "sorts": [name for name in SORTS if possible.get(name, True)],
             "dated": index.dated,
             "roles": ROLES,
             "same": list(SAME),
         }
-        api = Api(run, pipeline, index, Searches({shard: run.part(writer, shard) for shard in done}), about)
-        api.labels = sample
-        yield api
-
-
-def _possible(sort: str, index: Index) -> bool:
-    return {"newest": index.dated, "oldest": index.dated, "score": index.scored}.get(sort, True)
+        searches = Searches({shard: run.part(writer, shard) for shard in done})
+        yield Api(index, searches, sample, about, released=pipeline.release is not None)
 
 
 def _one(params: Params, name: str, missing: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from chatlog.models.judgments import NATIVE_SCORE
 from chatlog.schema import CATEGORIES
 
 VALUE: Final = 200
@@ -102,6 +103,11 @@ SAME: Final = {
 def facets_of(columns: Collection[str]) -> tuple[Facet, ...]:
     """The facets whose columns are written."""
     return tuple(facet for facet in FACETS if facet.needs in columns)
+
+
+def own_score(judgment: str) -> str:
+    """SQL for the score of a message by its judgment, an expression; null where none was kept."""
+    return f"TRY_CAST(regexp_extract({judgment}.native, '{NATIVE_SCORE}', 1) AS DOUBLE)"
 
 
 def selected(facet: Facet) -> str:

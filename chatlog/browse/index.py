@@ -12,11 +12,10 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from chatlog.browse.facets import SAME, Facet, facets_of, selected
+from chatlog.browse.facets import SAME, Facet, facets_of, own_score, selected
 from chatlog.browse.matching import Ints
 from chatlog.errors import ConfigError, DataError
-from chatlog.models.judgments import NATIVE_SCORE
-from chatlog.query import first_line
+from chatlog.query import dicts, first_line
 
 PAGE: Final = 40
 """Conversations of a page."""
@@ -114,12 +113,11 @@ class Index:
             among = "items" if found is None else "items SEMI JOIN found USING (row_id)"
             where, values = self._where(asked)
             total = int(_one(cursor, f"SELECT count(*) FROM {among} WHERE {where}", values))
-            items = _dicts(
-                cursor,
+            shown = (
                 f"SELECT * EXCLUDE ({', '.join(SAME.values())}) FROM {among} WHERE {where} "
-                f"ORDER BY {SORTS[asked.sort]} LIMIT {PAGE} OFFSET {PAGE * asked.page}",
-                values,
+                f"ORDER BY {SORTS[asked.sort]} LIMIT {PAGE} OFFSET {PAGE * asked.page}"
             )
+            items = dicts(cursor.execute(shown, values))
             facets = [self._counted(cursor, among, facet, asked) for facet in self.facets]
         return {"total": total, "items": items, "facets": facets}
 
@@ -175,17 +173,15 @@ def _has(facet: Facet) -> str:
 
 def _table(facets: tuple[Facet, ...]) -> str:
     values = "".join(f", {selected(facet)}" for facet in facets)
-    joins = "LEFT JOIN decisions AS d USING (row_id)" if any(facet.needs == "reason" for facet in facets) else ""
     asked = "list_filter(s.messages, lambda m: m.role = 'user' AND trim(m.content) <> '')[1].content"
     opening = f"coalesce({asked}, s.messages[1].content, s.system)"
-    own = f"TRY_CAST(regexp_extract(j.native, '{NATIVE_SCORE}', 1) AS DOUBLE)"
-    score = f"list_max(list_transform(c.moderation, lambda j: {own}))"
+    score = f"list_max(list_transform(c.moderation, lambda j: {own_score('j')}))"
     return (
         "CREATE TABLE items AS SELECT c.row_id, c.created_at, len(s.messages)::INTEGER AS messages, "
         f"left(regexp_replace(left({opening}, 400), '\\s+', ' ', 'g'), 200) AS opening, {score} AS score, "
         f"c.user_key, c.cluster_id, c.prompt_cluster_id, c.battle_id{values} "
         "FROM conversations AS c LEFT JOIN shown AS s USING (row_id) "
-        f"LEFT JOIN ({_TOPICS}) AS t USING (topic_id) {joins} ORDER BY c.row_id"
+        f"LEFT JOIN ({_TOPICS}) AS t USING (topic_id) LEFT JOIN decisions AS d USING (row_id) ORDER BY c.row_id"
     )
 
 
@@ -214,9 +210,3 @@ def _kind(error: duckdb.Error) -> str:
 def _one(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any] | None = None) -> Any:
     row = connection.execute(query, values).fetchone()
     return row[0] if row else None
-
-
-def _dicts(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[dict[str, Any]]:
-    cursor = connection.execute(query, values)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

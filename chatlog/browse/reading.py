@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import asdict
 from typing import Any, Final
 
 import duckdb
 
-from chatlog.browse.facets import SAME
-from chatlog.explain import Explanation, explain_row
-from chatlog.models.judgments import NATIVE_SCORE
+from chatlog.browse.facets import SAME, own_score
+from chatlog.explain import Explanation, Fact, explain_row
+from chatlog.query import dicts
 from chatlog.schema import CATEGORIES
 
 MESSAGES: Final = 50
@@ -32,7 +32,7 @@ _MESSAGES: Final = f"""
 SELECT place - 1 AS position, messages[place].role AS role, left(messages[place].name, {_NAME}) AS name,
        messages[place].created_at AS created_at, length(messages[place].content) AS length,
        substring(messages[place].content, 1, {PIECE}) AS content, message_languages[place] AS language,
-       moderation[place] AS judgment
+       moderation[place] AS judgment, {own_score("moderation[place]")} AS score
 FROM (SELECT s.messages, c.message_languages, c.moderation, unnest(range($start + 1, $end + 1)) AS place
       FROM shown AS s JOIN conversations AS c USING (row_id) WHERE s.row_id = $row AND c.row_id = $row)
 WHERE place <= len(messages) ORDER BY place
@@ -76,34 +76,31 @@ def conversation(
 
 
 def _facts(told: Explanation, *, blind: bool, released: bool) -> list[dict[str, Any]]:
+    hidden = {"moderation"} if blind else set()
+    if not released:
+        hidden.add("release")
     facts: list[dict[str, Any]] = []
     left_out = False
     for fact in told.facts():
         # A part belongs to the fact before it, and is left out with it.
-        left_out = left_out if fact.part else _left_out(fact.name, blind=blind, released=released)
+        left_out = left_out if fact.part else fact.name in hidden
         if not left_out:
-            facts.append({"name": fact.name, "text": fact.text[:_FACT], "part": fact.part, "row": fact.row})
+            facts.append(asdict(fact) | {"text": fact.text[:_FACT]})
     facts.sort(key=lambda fact: fact["name"] != "release")  # why it is left out is what is looked for
     more = len(facts) - FACTS
     if more > 0:
-        facts[FACTS:] = [{"name": "more", "text": f"{more:,}; chatlog explain tells them", "part": True, "row": None}]
+        facts[FACTS:] = [asdict(Fact("more", f"{more:,}; chatlog explain tells them", part=True))]
     return facts
-
-
-def _left_out(name: str, *, blind: bool, released: bool) -> bool:
-    return (blind and name == "moderation") or (not released and name == "release")
 
 
 def messages(
     cursor: duckdb.DuckDBPyConnection, row_id: int, start: int, *, blind: frozenset[int]
 ) -> list[dict[str, Any]]:
     """The messages of a conversation from `start` on, at most MESSAGES, each with the beginning of its text."""
-    found = cursor.execute(_MESSAGES, {"start": start, "end": start + MESSAGES, "row": row_id})
-    names = [column[0] for column in found.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    rows = dicts(cursor.execute(_MESSAGES, {"start": start, "end": start + MESSAGES, "row": row_id}))
     for row in rows:
-        judgment = row.pop("judgment")
-        row["verdict"] = {"hidden": True} if row["position"] in blind else _verdict(judgment)
+        judgment, score = row.pop("judgment"), row.pop("score")
+        row["verdict"] = {"hidden": True} if row["position"] in blind else _verdict(judgment, score)
     return rows
 
 
@@ -118,7 +115,7 @@ def piece(cursor: duckdb.DuckDBPyConnection, row_id: int, position: int, start: 
     return None if row is None else row[0]
 
 
-def _verdict(judgment: dict[str, Any] | None) -> dict[str, Any] | None:
+def _verdict(judgment: dict[str, Any] | None, score: float | None) -> dict[str, Any] | None:
     if judgment is None:
         return None
     flags, scores = judgment["categories"] or {}, judgment["category_scores"] or {}
@@ -130,14 +127,6 @@ def _verdict(judgment: dict[str, Any] | None) -> dict[str, Any] | None:
     return {
         "status": judgment["status"],
         "flagged": judgment["flagged"],
-        "score": _own_score(judgment["native"]),
+        "score": score,
         "categories": sorted(told, key=lambda one: (-one["hit"], -(one["score"] or 0))),
     }
-
-
-def _own_score(native: str | None) -> float | None:
-    found = re.match(NATIVE_SCORE, native or "")
-    try:
-        return float(found[1]) if found else None
-    except ValueError:
-        return None

@@ -18,9 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from chatlog.browse.access import HEADERS, Door, is_loopback
+from chatlog.browse.access import HEADERS, Door
 from chatlog.browse.api import Api, NotFoundError
-from chatlog.errors import ChatlogError, ConfigError
+from chatlog.errors import ChatlogError, ConfigError, without_text
 
 FILES: Final = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -92,15 +92,9 @@ class BrowseServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Tells of a defect by its kind and places alone: its message could quote a conversation."""
-        error = sys.exc_info()[1]
-        if isinstance(error, ConnectionError | TimeoutError) or error is None:
-            return
-        places = []
-        trace = error.__traceback__
-        while trace is not None:
-            places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
-            trace = trace.tb_next
-        sys.stderr.write(f"browse: {type(error).__name__} at {' '.join(places[-3:])}\n")
+        error = sys.exception()
+        if error is not None and not isinstance(error, ConnectionError | TimeoutError):
+            sys.stderr.write(f"browse: {without_text(error)}\n")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -236,6 +230,3 @@ def _params(query: str) -> dict[str, list[str]]:
 
 def _file(name: str) -> bytes:
     return resources.files("chatlog.browse").joinpath("static", name).read_bytes()
-
-
-__all__ = ["BrowseServer", "is_loopback"]

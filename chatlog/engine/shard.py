@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 
 from chatlog.engine.store import Run, dump_json, read_columns, write_atomically, write_bytes, write_table
 from chatlog.engine.userkey import user_key
-from chatlog.errors import ChatlogError, ContractError
+from chatlog.errors import ChatlogError, ContractError, without_text
 from chatlog.schema import KEY, with_key
 from chatlog.stage import BatchFn, Counting, Stage
 
@@ -217,9 +216,7 @@ def told_without_text(stage: str, shard: int) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)[-3:]
-        places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-        raise ContractError(f"stage {stage} failed on shard {shard}: {type(error).__name__} at {places}") from None
+        raise ContractError(f"stage {stage} failed on shard {shard}: {without_text(error)}") from None
 
 
 class _Pieces:

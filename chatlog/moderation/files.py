@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,9 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    with private():
-        write_bytes(path, data)
-
-
-@contextmanager
-def private() -> Iterator[None]:
-    """Files that are made inside are for their owner alone."""
     before = os.umask(0o077)
     try:
-        yield
+        write_bytes(path, data)
     finally:
         os.umask(before)
 

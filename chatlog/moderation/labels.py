@@ -13,7 +13,7 @@ import orjson
 from chatlog.errors import DataError
 from chatlog.models.judgments import Bools, Floats, Ints, Rule
 from chatlog.moderation.reading import JudgedRun, JudgedShard
-from chatlog.moderation.sample import BINS, Design, bin_of, eligible, shard_digest
+from chatlog.moderation.sample import BINS, Design, bin_of, eligible, parts_of, shard_digest
 
 ROLES: Final = ("user", "assistant", "system", "tool", "other")
 
@@ -27,6 +27,24 @@ class Label:
 
     flagged: bool
     design: Design
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a sample.
+
+    Attributes:
+        number: its place in the file, from 1.
+        start, size: where its bytes stand in the file, without its end.
+        id: of its message.
+        label: None where there is none yet.
+    """
+
+    number: int
+    start: int
+    size: int
+    id: str
+    label: Label | None
 
 
 @dataclass(frozen=True)
@@ -68,35 +86,38 @@ def read_labels(path: Path) -> tuple[dict[str, Label], int]:
     Raises:
         DataError: the file cannot be read, a line is damaged, or no line has a label.
     """
-    found: dict[str, Label] = {}
+    lines = list(read_lines(path))
+    found = {line.id: line.label for line in lines if line.label is not None}
+    if not found:
+        raise DataError(f"{path} holds no labels: fill in `label` with true (should be flagged) or false")
+    return found, len(lines) - len(found)
+
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """The lines of a sample, whether they have a label or not.
+
+    Raises:
+        DataError: the file cannot be read, or a line is damaged.
+    """
     seen: set[str] = set()
-    empty = 0
+    start = 0
     try:
         with path.open("rb") as stream:
             for number, line in enumerate(stream, start=1):
-                if not line.strip():
-                    continue
-                id_, label = read_label(line, f"{path}, line {number}")
-                if id_ in seen:
-                    raise DataError(f"{path}, line {number}: the id stands twice; give one label a message")
-                seen.add(id_)
-                if label is None:
-                    empty += 1
-                else:
-                    found[id_] = label
+                body = line.rstrip(b"\r\n")
+                if body.strip():
+                    where = f"{path}, line {number}"
+                    id_, label = _label(body, where)
+                    if id_ in seen:
+                        raise DataError(f"{where}: the id stands twice; give one label a message")
+                    seen.add(id_)
+                    yield Line(number, start, len(body), id_, label)
+                start += len(line)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    if not found:
-        raise DataError(f"{path} holds no labels: fill in `label` with true (should be flagged) or false")
-    return found, empty
 
 
-def read_label(line: bytes, where: str) -> tuple[str, Label | None]:
-    """The message's id and its label, None where there is none yet, of one line of a sample.
-
-    Raises:
-        DataError: the line, called `where`, is damaged.
-    """
+def _label(line: bytes, where: str) -> tuple[str, Label | None]:
     try:
         told = orjson.loads(line)
         id_, value = str(told["id"]), told["label"]
@@ -170,10 +191,9 @@ def _by_shard(labels: dict[str, Label]) -> dict[int, list[tuple[str, int, int, L
     """The labels by shard, with the digest, row and position that their ids tell."""
     found: dict[int, list[tuple[str, int, int, Label]]] = {}
     for id_, label in labels.items():
-        parts = id_.split("-")
-        if len(parts) == 3 and parts[1].isdecimal() and parts[2].isdecimal():
-            row_id = int(parts[1])
-            found.setdefault(row_id >> 32, []).append((parts[0], row_id & 0xFFFFFFFF, int(parts[2]), label))
+        if parts := parts_of(id_):
+            digest, row_id, position = parts
+            found.setdefault(row_id >> 32, []).append((digest, row_id & 0xFFFFFFFF, position, label))
     return found
 
 

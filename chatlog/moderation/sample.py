@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,12 @@ def bin_of(scores: Floats) -> Ints:
 def message_id(digest: str, row_id: int, position: int) -> str:
     """A name of a message that holds as long as its shard of logs is the same."""
     return f"{digest}-{row_id}-{position}"
+
+
+def parts_of(id_: str) -> tuple[str, int, int] | None:
+    """The digest, row_id and position of a message_id; None when it is none."""
+    found = re.fullmatch(r"([^-]+)-([0-9]{1,18})-([0-9]{1,18})", id_)
+    return found and (found[1], int(found[2]), int(found[3]))
 
 
 def shard_digest(judged: JudgedRun, shard: int) -> str:

@@ -10,7 +10,7 @@ import duckdb
 
 from chatlog.engine.store import write_bytes
 from chatlog.errors import ConfigError
-from chatlog.query import first_line
+from chatlog.query import dicts, first_line
 from chatlog.settings import ReleaseSpec
 
 _SIZES: Final = (
@@ -51,9 +51,7 @@ def render_card(
     connection.register("published", published)
 
     def query(sql: str) -> list[dict[str, Any]]:
-        cursor = connection.execute(sql)
-        columns = [column[0] for column in cursor.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        return dicts(connection.execute(sql))
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(spec.card.parent),

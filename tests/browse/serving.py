@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from chatlog.browse import BrowseServer, browsing
+
+SECRET: Final = "zqxsecret"
+"""Stands in every conversation that is served, and must not stand where nobody may read it."""
 
 
 @contextmanager

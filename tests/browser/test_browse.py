@@ -132,11 +132,19 @@ def test_a_duplicate_tells_its_reason_and_leads_to_the_kept_one(window: Open, de
     page.wait_for_selector("#reader .facts")
     facts = page.inner_text("#reader .facts")
     assert "exact of row" in facts and "left out: duplicate: exact" in facts
+    assert page.locator("#reader .against").all_inner_texts() == ["release\nleft out: duplicate: exact"]
     assert "was not given this conversation" in page.inner_text("#reader")
     page.locator("#reader .facts a").first.click()
     page.wait_for_selector("#reader .message")
     assert "best of a cluster" in page.inner_text("#reader .facts")
     shown.shot("browse-duplicate")
+
+
+def test_an_address_that_names_no_row_is_told(window: Open, demo: BrowseServer) -> None:
+    _, page = opened(window, demo, "?id=nonsense")
+    assert page.inner_text("#reader [role=alert]") == "The address names no row of the run."
+    page.keyboard.press("j")
+    page.wait_for_selector("#reader .facts")
 
 
 def test_labels_are_given_with_keys_and_read_by_moderation(window: Open, demo: BrowseServer, curated: Path) -> None:

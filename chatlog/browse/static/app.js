@@ -11,12 +11,20 @@ let about = null;
 /** The parameters of the page's address. */
 export const state = () => new URLSearchParams(location.search);
 
+const addressOf = (params) => ([...params].length ? `?${params}` : location.pathname);
+
+/** The address with another row opened. */
+export function addressOfRow(row) {
+  const params = state();
+  params.set("id", row);
+  return addressOf(params);
+}
+
 /** Goes to an address of this page: `change` gets its parameters to change. */
 export function go(change, { replace = false } = {}) {
   const params = state();
   change(params);
-  const address = [...params].length ? `?${params}` : location.pathname;
-  history[replace ? "replaceState" : "pushState"](null, "", address);
+  history[replace ? "replaceState" : "pushState"](null, "", addressOf(params));
   render();
 }
 
@@ -29,7 +37,7 @@ function render() {
   $("to-browse").setAttribute("aria-current", labelling ? "false" : "page");
   $("to-labels").setAttribute("aria-current", labelling ? "page" : "false");
   if (labelling) {
-    showLabels(params, about);
+    showLabels(params);
     return;
   }
   const id = params.get("id");
@@ -143,7 +151,7 @@ async function start() {
   if (params.has("token")) {
     // The cookie stands for it from here on; an address with a token would end up in bookmarks.
     params.delete("token");
-    history.replaceState(null, "", [...params].length ? `?${params}` : location.pathname);
+    history.replaceState(null, "", addressOf(params));
   }
   about = await ask("run");
   const name = plain(about.pipeline === about.run ? about.run : `${about.pipeline} / ${about.run}`);

@@ -1,6 +1,6 @@
 // The list of conversations, its filters and its pages.
 
-import { go, state } from "./app.js";
+import { addressOfRow, go, state } from "./app.js";
 import { $, ask, complain, h, number } from "./dom.js";
 import { marker, plain, wordsOf } from "./text.js";
 
@@ -15,13 +15,6 @@ const opened = new Set();
 
 /** The item of the list that is a row, where it is on the page. */
 export const current = (id) => shown.items.find((item) => String(item.row_id) === id);
-
-/** The address with another row opened. */
-function addressOf(id) {
-  const params = state();
-  params.set("id", id);
-  return `?${params}`;
-}
 
 /** Shows what the address asks for; asks the server when that has changed. */
 export function showList(params, run) {
@@ -87,7 +80,7 @@ function entry(item, mark) {
   const text = item.place ? mark(trimmed(item.place)) : item.opening ? mark(item.opening) : null;
   return h(
     "a",
-    { className: "entry", href: addressOf(item.row_id), data: { row: item.row_id } },
+    { className: "entry", data: { row: item.row_id } },
     h("span", { className: "opening", dir: "auto" }, text ?? h("i", {}, item.messages === null ? "no text" : "empty")),
     h("span", { className: "meta" }, about_.map((part) => h("bdi", {}, part))),
     h("span", { className: "chips" }, chips(item)),
@@ -116,7 +109,7 @@ function mark() {
   const id = state().get("id");
   for (const link of $("list").querySelectorAll("a.entry")) {
     const open = link.dataset.row === id;
-    link.href = addressOf(link.dataset.row);
+    link.href = addressOfRow(link.dataset.row);
     if (open && !link.hasAttribute("aria-current")) link.scrollIntoView({ block: "nearest" });
     if (open) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");

@@ -1,7 +1,7 @@
 // One conversation: what was decided about it, and its messages, piece by piece.
 
-import { state } from "./app.js";
-import { $, ask, complain, h, number } from "./dom.js";
+import { addressOfRow, state } from "./app.js";
+import { $, Told, ask, complain, h, number } from "./dom.js";
 import { marker, plain, wordsOf } from "./text.js";
 
 const PIECE = 12000;
@@ -28,7 +28,7 @@ export async function showReader(id, params, about, item) {
   const reader = $("reader");
   reader.setAttribute("aria-busy", "true");
   try {
-    if (!/^\d{1,18}$/.test(id)) throw Object.assign(new Error("no row"), { name: "AbortError" });
+    if (!/^\d{1,18}$/.test(id)) throw new Told("The address names no row of the run.");
     const told = await ask(`conversation/${id}`, null, { signal });
     const mark = marker(wordsOf(params.get("q") ?? ""), told.placeholders);
     const talk = h("div", { className: "talk" });
@@ -60,21 +60,10 @@ function head(told, about) {
 
 function facts(told) {
   const rows = told.facts.map((fact) => {
-    const text = fact.row === null ? plain(fact.text) : h("a", { href: rowAddress(fact.row) }, plain(fact.text));
-    return h("div", { className: fact.part ? "fact part" : `fact ${kind(fact)}` }, h("dt", {}, plain(fact.name)), h("dd", { dir: "auto" }, text));
+    const text = fact.row === null ? plain(fact.text) : h("a", { href: addressOfRow(fact.row) }, plain(fact.text));
+    return h("div", { className: `fact${fact.part ? " part" : ""}${fact.against ? " against" : ""}` }, h("dt", {}, plain(fact.name)), h("dd", { dir: "auto" }, text));
   });
   return h("dl", { className: "facts" }, rows);
-}
-
-function kind({ name, text }) {
-  if (name === "moderation" && text.includes(", flagged")) return "is-flagged";
-  return name === "release" && text.startsWith("left out") ? "is-out" : "";
-}
-
-function rowAddress(row) {
-  const params = state();
-  params.set("id", row);
-  return `?${params}`;
 }
 
 function others(told) {
