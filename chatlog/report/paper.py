@@ -138,8 +138,9 @@ GROUP BY model ORDER BY conversations DESC, model LIMIT 25""",
         Figure(
             name="paper-table-4",
             title="Table 4: jailbreak attempts and successes by model",
-            note="An attempt: a user's message is flagged. A success: an answer after it is flagged too. The order, and "
-            "that what failed to be judged is undetermined and no part of the rate, are ours. Whiskers are 95% intervals.",
+            note="An attempt: a user's message is flagged. A success: an answer after it is flagged too. The order, "
+            "and that what failed to be judged is undetermined and no part of the rate, are ours. Whiskers are 95% "
+            "intervals.",
             sql=_TABLE_4,
             draw=lambda rows: bars(
                 rows,
