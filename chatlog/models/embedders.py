@@ -1,4 +1,4 @@
-"""Sentence embedders: texts in, unit vectors out, the same bytes whatever stands beside a text."""
+"""Sentence embedders: texts in, vectors out, the same bytes whatever stands beside a text."""
 
 from __future__ import annotations
 
@@ -9,23 +9,20 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 import orjson
-import pyarrow as pa
 
 from chatlog.errors import ConfigError, DataError, MissingExtra
+from chatlog.models import embedders_mix, embedders_use
 from chatlog.models.weights import locate
 from chatlog.models.weights_code import refuse_pickles
 
-DEFAULT: Final = "all-MiniLM-L6-v2"
-"""384 dimensions, 22.7 M parameters, Apache-2.0; carried by a package, so that no network is needed."""
+MINILM: Final = "all-MiniLM-L6-v2"
+"""English; 384 dimensions, 22.7 M parameters, Apache-2.0; carried by a package, so that no network is needed."""
+
+DEFAULT: Final = embedders_mix.NAME
+"""MiniLM and the multilingual Universal Sentence Encoder in one vector; both are carried by packages."""
 
 MAX_TOKENS: Final = 256
 """The length that all-MiniLM-L6-v2 was made for (`max_seq_length` of its card); its positions end at 512."""
-
-DIMENSIONS: Final = 384
-"""Length of the column `embedding`, the same for every model: shorter vectors are padded with zeros."""
-
-EMBEDDING: Final = pa.list_(pa.float16(), DIMENSIONS)
-"""The type of the column `embedding`: unit vectors, null where a conversation has no text."""
 
 _CHARACTERS_PER_TOKEN: Final = 64
 # A tokenizer reads a text to its end before it cuts, so that a message of 50 MB would cost minutes. Ordinary
@@ -51,7 +48,11 @@ class Embedder(Protocol):
     max_tokens: int
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of unit length, `(len(texts), dim) float32`, in the order of `texts`."""
+        """Vectors, `(len(texts), dim) float32`, in the order of `texts`.
+
+        They have unit length, except those of `minilm+use`, whose length says which of its halves are there; compare
+        them by cosine or Euclidean distance as they are.
+        """
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`; `max_tokens` where it was cut."""
@@ -66,10 +67,11 @@ def open_embedder(
     device: str = "cpu",
     threads: int = 1,
 ) -> Embedder:
-    """The sentence-transformers model `name`, loaded from this machine alone.
+    """The model `name`, loaded from this machine alone.
 
     Args:
-        name: as in chatlog.models.weights: a carried name, a path, or a Hub id with its revision.
+        name: `minilm+use`, `use-multilingual-v3`, or a sentence-transformers model: as in chatlog.models.weights a
+            carried name, a path, or a Hub id with its revision.
         max_tokens: where a text is cut.
         prompt: put before each text, for models that were trained with one ("query: ").
         dim: keep only so many leading dimensions and scale to unit length again, for models that were
@@ -83,6 +85,11 @@ def open_embedder(
         DataError: its files are damaged.
         MissingExtra: sentence-transformers is not installed.
     """
+    if name in (embedders_mix.NAME, embedders_use.NAME):
+        _refuse_settings(name, prompt, dim, device)
+        if name == embedders_use.NAME:
+            return embedders_use.open_use(characters=embedders_use.EMBEDDED_CHARACTERS)
+        return embedders_mix.MixedEmbedder(open_embedder(MINILM, max_tokens=max_tokens, threads=threads))
     folder = locate(name)
     _refuse_code(name, folder)
     try:
@@ -106,6 +113,13 @@ def open_embedder(
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise DataError(f"model {name} cannot be opened from {folder}: {type(error).__name__}: {error}") from error
     return _SentenceTransformer(name, model.eval(), max_tokens, prompt, dim)
+
+
+def _refuse_settings(name: str, prompt: str, dim: int | None, device: str) -> None:
+    """Nothing, when no setting is made that the carried CPU models cannot follow."""
+    for setting, value, made in (("prompt", "", prompt), ("dimensions", "null", dim), ("device", "cpu", device)):
+        if made and made != value:
+            raise ConfigError(f"model {name}: it has no {setting}; leave {setting} = {value!r}, or take another model")
 
 
 class _SentenceTransformer:

@@ -11,7 +11,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from chatlog.errors import ConfigError
-from chatlog.models.embedders import DEFAULT, DIMENSIONS, EMBEDDING, MAX_TOKENS, open_embedder
+from chatlog.models.embedders import DEFAULT, MAX_TOKENS, open_embedder
+from chatlog.models.embedding_column import DIMENSIONS, EMBEDDING, to_column
 from chatlog.models.weights import check_name
 from chatlog.schema import MESSAGES
 from chatlog.stage import BatchFn, Config, Stage
@@ -21,7 +22,8 @@ class EmbedConfig(Config):
     """Settings of `embed`."""
 
     model: str = DEFAULT
-    """A sentence-transformers model: a carried name, a path, or a Hub id with its revision."""
+    """`minilm+use` (chatlog.models.embedders_mix), `use-multilingual-v3`, or a sentence-transformers model: a carried
+    name, a path, or a Hub id with its revision."""
 
     text: Literal["first_user", "user", "conversation"] = "first_user"
     """What is embedded: the user's first turn that has text (a follow-up such as "shorter, please" has no
@@ -87,10 +89,8 @@ def open_embed(config: EmbedConfig) -> Iterator[BatchFn]:
     def batch(table: pa.Table) -> pa.Table:
         texts = [text_of(row, config.text) for row in table.column("messages").to_pylist()]
         empty = np.array([not text for text in texts], dtype=bool)
-        vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float16)
-        vectors[~empty, : embedder.dim] = embedder.encode([text for text in texts if text])
-        column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), type=EMBEDDING, mask=pa.array(empty))
-        return pa.table([column], schema=_WRITES)
+        vectors = embedder.encode([text for text in texts if text])
+        return pa.table([to_column(vectors, ~empty)], schema=_WRITES)
 
     yield batch
 
@@ -107,7 +107,7 @@ def check_embed(config: EmbedConfig) -> None:
 
 EMBED: Final = Stage(
     name="embed",
-    version=1,
+    version=2,
     config=EmbedConfig,
     reads=_READS,
     writes=_WRITES,
