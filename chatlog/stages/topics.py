@@ -41,7 +41,10 @@ class TopicsConfig(EvidenceConfig):
     """Of the sample, of k-means and of the map."""
 
 
-_READS: Final = pa.schema([pa.field("embedding", EMBEDDING), pa.field("messages", MESSAGES)])
+_READS: Final = pa.schema(
+    [pa.field("embedding", EMBEDDING), pa.field("messages", MESSAGES), pa.field("user_key", pa.string())]
+)
+_OPTIONAL: Final = pa.schema([pa.field("redacted", pa.bool_())])
 _WRITES: Final = pa.schema(
     [
         pa.field("topic_id", pa.int32()),  # 0 is the largest in the sample
@@ -166,10 +169,11 @@ def _assign(
 
 TOPICS: Final = GlobalStage(
     name="topics",
-    version=4,
+    version=5,
     config=TopicsConfig,
     reads=_READS,
     writes=_WRITES,
+    optional=_OPTIONAL,
     run=run_topics,
     side=(("topics", TOPICS_TABLE),),
 )
