@@ -13,7 +13,7 @@ import pyarrow as pa
 from chatlog.errors import ConfigError
 from chatlog.schema import KEY, ROWS
 from chatlog.settings import ReleaseSpec, ShardLimits, SourceSpec, like, valid
-from chatlog.stage import AnyStage, Config, Stage
+from chatlog.stage import AnyStage, Config
 
 INGEST = "ingest"
 
@@ -196,7 +196,7 @@ def plan(pipeline: Pipeline, until: str | None = None) -> Plan:
                     f"{writers[field.name]} writes {types[field.name]}"
                 )
             inputs[field.name] = writers[field.name]
-        for field in stage.optional if isinstance(stage, Stage) else ():
+        for field in stage.optional:
             if types.get(field.name) == field.type:
                 inputs[field.name] = writers[field.name]
         if step.where is not None:

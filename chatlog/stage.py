@@ -38,7 +38,7 @@ class ReadShard(Protocol):
     """Reads one shard, when called."""
 
     def __call__(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The key and these of the declared columns; all of them for None."""
+        """The key and these of the declared columns; all of them for None, and those optional ones that are there."""
         ...
 
 
@@ -137,6 +137,7 @@ class GlobalStage:
     reads: pa.Schema
     writes: pa.Schema
     run: Callable[[Any, Sequence[ReadShard]], Iterator[pa.Table]]
+    optional: pa.Schema = pa.schema([])  # noqa: RUF009 - a schema is immutable
     side: tuple[tuple[str, pa.Schema], ...] = ()
     check: Callable[[Any], None] = ready
 

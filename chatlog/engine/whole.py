@@ -73,7 +73,9 @@ def run_global(run: Run, step: PlannedStep, units: Sequence[Unit]) -> Iterator[d
 
 def _read(run: Run, shard: int, step: PlannedStep, columns: Sequence[str] | None = None) -> pa.Table:
     """The key and the columns, of those that the stage declares, of the picked rows."""
-    wanted = step.step.stage.reads.names if columns is None else columns
+    stage = step.step.stage
+    optional = [name for name in stage.optional.names if name in step.inputs]
+    wanted = [*stage.reads.names, *optional] if columns is None else columns
     where = step.step.where
     table = read_columns(run, shard, {name: step.inputs[name] for name in (*wanted, *([where] if where else ()))})
     picked = picked_rows(table, where)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Generator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +15,13 @@ from chatlog.models.embedding_column import DIMENSIONS, EMBEDDING, halves, used_
 from chatlog.models.landmarks import Map, fit_map
 from chatlog.models.language_means import UNSURE, LanguageMeans, fit_language_means
 from chatlog.models.lid import LanguageIdentifier
+from chatlog.models.topic_evidence import TOPICS_TABLE, EvidenceConfig, TopicEvidence, question
 from chatlog.schema import KEY, MESSAGES
-from chatlog.stage import Config, GlobalStage, ReadShard
-from chatlog.text.keywords import TermCounts
+from chatlog.stage import GlobalStage, ReadShard
 from chatlog.text.prose import prose_lines
 
 
-class TopicsConfig(Config):
+class TopicsConfig(EvidenceConfig):
     """Settings of `topics`."""
 
     k: int = Field(default=0, ge=0, le=10_000)
@@ -41,23 +40,11 @@ class TopicsConfig(Config):
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Of the sample, of k-means and of the map."""
 
-    keywords: int = Field(default=10, ge=1, le=50)
-    """Keywords a topic, at most."""
 
-    min_documents: int = Field(default=3, ge=2)
-    """Conversations of a topic that must hold a word before it is shown: a rarer one may name a person."""
-
-    min_size: int = Field(default=10, ge=1)
-    """Conversations below which a topic gets no label, keywords or examples."""
-
-    examples: int = Field(default=3, ge=0, le=20)
-    """Prompts that stand for a topic in the table of topics; 0 keeps every text out of it."""
-
-    example_length: int = Field(default=200, ge=20, le=2000)
-    """Characters after which such a prompt is cut."""
-
-
-_READS: Final = pa.schema([pa.field("embedding", EMBEDDING), pa.field("messages", MESSAGES)])
+_READS: Final = pa.schema(
+    [pa.field("embedding", EMBEDDING), pa.field("messages", MESSAGES), pa.field("user_key", pa.string())]
+)
+_OPTIONAL: Final = pa.schema([pa.field("redacted", pa.bool_())])
 _WRITES: Final = pa.schema(
     [
         pa.field("topic_id", pa.int32()),  # 0 is the largest in the sample
@@ -66,24 +53,10 @@ _WRITES: Final = pa.schema(
         pa.field("topic_y", pa.float32()),
     ]
 )
-TOPICS_TABLE: Final = pa.schema(
-    [
-        pa.field("topic_id", pa.int32()),
-        pa.field("label", pa.string()),  # null for a topic of fewer than `min_size` conversations
-        pa.field("keywords", pa.list_(pa.string())),
-        pa.field("size", pa.int64()),  # conversations
-        pa.field("parent", pa.int32()),
-        pa.field("medoids", pa.list_(pa.int64())),  # row_id of the conversations nearest to the centre
-        pa.field("examples", pa.list_(pa.string())),  # their first questions, cut
-    ]
-)
 
 LANGUAGE_MODEL: Final = "lid.176.ftz"
 """By which the language of a question is told; carried by a package, as in the stage `language`."""
 
-_LABEL_WORDS: Final = 3
-_MEDOIDS: Final = 5
-_TEXT_SAMPLE: Final = 2000
 _LANGUAGE_SAMPLE: Final = 500
 _LANGUAGE_SCORE: Final = 0.8
 _LANGUAGE_LETTERS: Final = 12
@@ -106,7 +79,7 @@ def run_topics(config: TopicsConfig, readers: Sequence[ReadShard]) -> Generator[
     vectors = means.remove(vectors, codes)
     clusters = fit_clusters(vectors, config.k, config.max_topics, config.seed)
     plane = fit_map(vectors, config.seed)
-    about = _Topics(config, rows, len(clusters.centres))
+    about = TopicEvidence(config, rows, len(clusters.centres))
     for read in readers:
         yield _assign(read(), codes_of, means, clusters, plane, about)
     return {"topics": about.table()}
@@ -123,7 +96,7 @@ class _Languages:
         if self._identifier is None:
             return [UNSURE] * len(indices)
         found = []
-        questions = [_question(messages[index].as_py()) for index in indices]
+        questions = [question(messages[index].as_py()) for index in indices]
         for words, weights in prose_lines(questions, _LANGUAGE_SAMPLE):
             guess = self._identifier.guess(words, weights)
             sure = guess.score >= _LANGUAGE_SCORE and guess.weight >= _LANGUAGE_LETTERS
@@ -173,7 +146,7 @@ def _tickets(rows: Rows, seed: int) -> npt.NDArray[np.uint64]:
 
 
 def _assign(
-    table: pa.Table, codes_of: _Languages, means: LanguageMeans, clusters: Clusters, plane: Map, about: _Topics
+    table: pa.Table, codes_of: _Languages, means: LanguageMeans, clusters: Clusters, plane: Map, about: TopicEvidence
 ) -> pa.Table:
     there, vectors = _vectors(table.column("embedding"), clusters.centres.shape[1])
     vectors = means.remove(vectors, codes_of.of(table.column("messages"), np.flatnonzero(there).tolist()))
@@ -191,85 +164,13 @@ def _assign(
     return pa.table(columns, schema=_WRITES)
 
 
-class _Topics:
-    """What is learned of each topic while the rows pass by."""
-
-    def __init__(self, config: TopicsConfig, sample: Rows, k: int) -> None:
-        self._config = config
-        self._sample = sample
-        self._sizes = np.zeros(k, dtype=np.int64)
-        self._terms = TermCounts()
-        # (-distance, -row_id, text): the farthest of the nearest is on top and falls out first.
-        self._nearest: list[list[tuple[float, int, str]]] = [[] for _ in range(k)]
-
-    def see(
-        self, table: pa.Table, there: npt.NDArray[np.bool_], topic: npt.NDArray[np.int32], distance: Matrix
-    ) -> None:
-        """Takes in one shard."""
-        self._sizes += np.bincount(topic[there], minlength=len(self._sizes))
-        rows = np.asarray(table.column(KEY.name), dtype=np.int64)
-        messages = table.column("messages")
-        # Only the sample's texts are read: vocabularies grow with the texts, and memory must not.
-        for index in np.flatnonzero(there & np.isin(rows, self._sample)).tolist():
-            text = _question(messages[index].as_py())
-            self._terms.add(int(topic[index]), text)
-            self._keep(int(topic[index]), (-float(distance[index]), -int(rows[index]), text))
-
-    def _keep(self, topic: int, item: tuple[float, int, str]) -> None:
-        nearest = self._nearest[topic]
-        # The same question again would stand for nothing new: the nearer of the two stays.
-        same = next((old for old in nearest if old[2] == item[2]), None)
-        if same is not None:
-            if item > same:
-                nearest[nearest.index(same)] = item
-                heapq.heapify(nearest)
-        elif len(nearest) < _MEDOIDS:
-            heapq.heappush(nearest, item)
-        else:
-            heapq.heappushpop(nearest, item)
-
-    def table(self) -> pa.Table:
-        """One row a topic, in the order of their numbers."""
-        config = self._config
-        words = self._terms.keywords(config.keywords, config.min_documents)
-        rows: list[dict[str, Any]] = []
-        for topic, size in enumerate(self._sizes.tolist()):
-            shown = size >= config.min_size
-            keywords = words.get(topic, []) if shown else []
-            nearest = sorted(self._nearest[topic], reverse=True) if shown else []
-            rows.append(
-                {
-                    "topic_id": topic,
-                    "label": ", ".join(keywords[:_LABEL_WORDS]) or None,
-                    "keywords": keywords,
-                    "size": size,
-                    "parent": None,
-                    "medoids": [-row for _, row, _ in nearest],
-                    "examples": [_cut(text, config.example_length) for _, _, text in nearest[: config.examples]],
-                }
-            )
-        return pa.Table.from_pylist(rows, schema=TOPICS_TABLE)
-
-
-def _question(messages: list[dict[str, Any]] | None) -> str:
-    """The user's first turn that has text, its beginning."""
-    for message in messages or ():
-        if message and message["role"] == "user" and (message["content"] or "").strip():
-            return str(message["content"]).strip()[:_TEXT_SAMPLE]
-    return ""
-
-
-def _cut(text: str, length: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
-
-
 TOPICS: Final = GlobalStage(
     name="topics",
-    version=4,
+    version=5,
     config=TopicsConfig,
     reads=_READS,
     writes=_WRITES,
+    optional=_OPTIONAL,
     run=run_topics,
     side=(("topics", TOPICS_TABLE),),
 )

@@ -24,6 +24,10 @@ _WWW: Final = regex.compile(r"(?i)\bwww\.\S+")
 _ENDING: Final = r"\.(?:com|org|net|io|py|js|html?|json|txt|csv|pdf|png|jpe?g)\b"
 _HAS_ENDING: Final = re.compile(_ENDING, re.IGNORECASE)
 _NAME: Final = regex.compile(rf"(?i)(?<![\w.-])[\w.-]+{_ENDING}")
+_FILE: Final = regex.compile(
+    r"(?i)(?<![\w.-])[\w.-]+\.(?:com|org|net|py|html?|json|txt|csv|pdf|png|jpe?g|exe|dll|xml|ya?ml|md)\b"
+)
+_INFO: Final = regex.compile(r"[ \t]*[`~]{3,32}[ \t]*([A-Za-z][A-Za-z+#]{1,15})[ \t]*\n")
 _MARKUP: Final = regex.compile(r"(?s)<(?:!--.*?--|/?[A-Za-z][\w:-]*(?:\s[^<>]{0,500})?/?)>|&(?:#\d+|[a-zA-Z]{2,8});")
 _LATEX: Final = regex.compile(r"(?s)\$\$.{1,2000}?\$\$|\\\[.{1,2000}?\\\]|\\\(.{1,500}?\\\)|\\[A-Za-z]+")
 _PLACEHOLDER: Final = regex.compile(r"\b[A-Z][A-Z_]*+(?<=_)\d+\b")
@@ -107,6 +111,38 @@ def _without_matter(text: str, limit: int) -> str:
         if sign in text:
             return _without_quotes(text)
     return text
+
+
+def without_code(text: str, limit: int) -> str:
+    """The beginning of a text without code, addresses, markup, formulas and placeholders; a stop stands for each.
+
+    A fence's language stays ("python"), and so does what stands between single backticks: it is mostly a name.
+    """
+    if "```" in text or "~~~" in text:
+        text = _FENCE.sub(_fence_language, text[: 20 * limit])
+    text = legible(text[:limit])
+    if ":/" in text:
+        text = _URL.sub(" . ", text)
+    if "@" in text:
+        text = _MAIL.sub(" . ", text)
+    if "." in text:
+        text = _FILE.sub(" . ", _WWW.sub(" . ", text))
+    if ("<" in text and ">" in text) or ("&" in text and ";" in text):
+        text = _MARKUP.sub(" . ", text)
+    if "\\" in text or "$$" in text:
+        text = _LATEX.sub(" . ", text)
+    if "_" in text:
+        text = _PLACEHOLDER.sub(" . ", text)
+    if _may_hold_code(text):
+        without = _CODE_LINE.sub(".", text)
+        if any(map(str.isalpha, without)) or (leaning(text) <= 0 and text.isascii()):
+            text = without
+    return text
+
+
+def _fence_language(match: regex.Match[str]) -> str:
+    named = _INFO.match(match.group())
+    return f"\n. {named[1]} .\n" if named else "\n.\n"
 
 
 def _without_quotes(text: str) -> str:

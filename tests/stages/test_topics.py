@@ -139,7 +139,7 @@ def test_equal_vectors_make_one_topic() -> None:
 
 
 def test_small_topics_show_no_text() -> None:
-    _, topics = run(TopicsConfig(k=4, min_size=60), shard(0, 200))
+    _, topics = run(TopicsConfig(k=4, min_users=60), shard(0, 200))
     small = [topic for topic in topics.to_pylist() if topic["size"] < 60]
     assert small and all(shows_nothing(topic) for topic in small)
 

@@ -1,0 +1,85 @@
+"""Readable names of topics and themes from their terms: no two alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from chatlog.text.term_choice import Term
+
+BETWEEN: Final = " · "
+
+_TERMS: Final = 3
+_WORDS: Final = 5
+_STRENGTH: Final = 0.1
+"""What a term must tell of what the first one tells, to stand in the name."""
+
+
+def titles(groups: Sequence[Sequence[Term]], taken: set[str]) -> list[str | None]:
+    """A name for each group of terms, the best first: three of them or five words; None where it has none.
+
+    Args:
+        groups: the terms of each topic.
+        taken: names that stand already, casefolded; those given here are added. A name that is taken goes on with
+            the topic's next term, and with a number where it has none.
+    """
+    return [_named(_first(terms), terms, taken) for terms in groups]
+
+
+def theme_titles(groups: Sequence[Sequence[Term]], taken: set[str]) -> list[str | None]:
+    """A name for each theme, of terms that together stand in most of its texts: one of a single topic is not enough."""
+    names = []
+    for terms in groups:
+        chosen = _covering(terms)
+        names.append(_named(chosen, [*chosen, *(term for term in terms if term not in chosen)], taken))
+    return names
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """The name, with a number where it is taken; adds it."""
+    numbered = (f"{name} ({number})" for number in range(2, len(taken) + 3))
+    found = name if name.casefold() not in taken else next(one for one in numbered if one.casefold() not in taken)
+    taken.add(found.casefold())
+    return found
+
+
+def written(surfaces: Sequence[str]) -> str:
+    """Terms as a name, the first letter a capital where its word has none: "Iced tea", but "iPhone"."""
+    name = BETWEEN.join(surfaces)
+    first = name.split(" ", 1)[0]
+    return name[:1].upper() + name[1:] if first.islower() else name
+
+
+def _first(terms: Sequence[Term]) -> list[Term]:
+    chosen: list[Term] = []
+    words = 0
+    for term in terms:
+        words += len(term.words)
+        if chosen and (len(chosen) == _TERMS or words > _WORDS or term.score < _STRENGTH * terms[0].score):
+            break
+        chosen.append(term)
+    return chosen
+
+
+def _covering(terms: Sequence[Term]) -> list[Term]:
+    chosen: list[Term] = []
+    covered: set[int] = set()
+    while len(chosen) < _TERMS:
+        # What a term tells, in the share of its texts in which none before it stands.
+        gains = [(term.score * len(term.held - covered) / len(term.held), term) for term in terms if term not in chosen]
+        gain, best = max(gains, key=lambda pair: (pair[0], pair[1].surface), default=(0.0, None))
+        if best is None or (chosen and gain < _STRENGTH * chosen[0].score):
+            break
+        chosen.append(best)
+        covered |= best.held
+    return chosen
+
+
+def _named(chosen: Sequence[Term], terms: Sequence[Term], taken: set[str]) -> str | None:
+    if not chosen:
+        return None
+    for end in range(len(chosen), len(terms) + 1):
+        name = written([term.surface for term in terms[:end]])
+        if name.casefold() not in taken:
+            break
+    return unique(name, taken)
