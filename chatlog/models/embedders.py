@@ -11,7 +11,7 @@ import numpy.typing as npt
 import orjson
 
 from chatlog.errors import ConfigError, DataError, MissingExtra
-from chatlog.models import embedders_mix, embedders_use
+from chatlog.models import embedders_mix, embedders_use, minilm_int8
 from chatlog.models.weights import locate
 from chatlog.models.weights_code import refuse_pickles
 
@@ -70,8 +70,8 @@ def open_embedder(
     """The model `name`, loaded from this machine alone.
 
     Args:
-        name: `minilm+use`, `use-multilingual-v3`, or a sentence-transformers model: as in chatlog.models.weights a
-            carried name, a path, or a Hub id with its revision.
+        name: `minilm+use`, `minilm-int8`, `use-multilingual-v3`, or a sentence-transformers model: as in
+            chatlog.models.weights a carried name, a path, or a Hub id with its revision.
         max_tokens: where a text is cut.
         prompt: put before each text, for models that were trained with one ("query: ").
         dim: keep only so many leading dimensions and scale to unit length again, for models that were
@@ -85,11 +85,12 @@ def open_embedder(
         DataError: its files are damaged.
         MissingExtra: sentence-transformers is not installed.
     """
-    if name in (embedders_mix.NAME, embedders_use.NAME):
+    if name in (embedders_mix.NAME, embedders_use.NAME, minilm_int8.NAME):
         _refuse_settings(name, prompt, dim, device)
         if name == embedders_use.NAME:
             return embedders_use.open_use(characters=embedders_use.EMBEDDED_CHARACTERS)
-        return embedders_mix.MixedEmbedder(open_embedder(MINILM, max_tokens=max_tokens, threads=threads))
+        english = minilm_int8.open_minilm(max_tokens, threads)
+        return english if name == minilm_int8.NAME else embedders_mix.MixedEmbedder(english)
     folder = locate(name)
     _refuse_code(name, folder)
     try:

