@@ -212,14 +212,17 @@ def write_table(path: Path, table: pa.Table, *, vast: Sequence[str] = ()) -> dic
 
 
 def _leaves(schema: pa.Schema) -> tuple[list[str], list[str]]:
-    """The paths of a schema's leaves: those worth compressing, and hashes, shingles and vectors, which are not."""
+    """The paths of a schema's leaves: those worth compressing, and hashes and shingles, which are not.
+
+    Vectors are: what fills them up to the column's length is zeros.
+    """
 
     def walk(kind: pa.DataType, path: str, listed: bool) -> Iterator[tuple[str, bool]]:
         if pa.types.is_struct(kind):
             for index in range(kind.num_fields):
                 yield from walk(kind.field(index).type, f"{path}.{kind.field(index).name}", False)
         elif pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
-            yield from walk(kind.value_type, f"{path}.list.element", True)
+            yield from walk(kind.value_type, f"{path}.list.element", pa.types.is_list(kind))
         else:
             yield path, pa.types.is_fixed_size_binary(kind) or (listed and pa.types.is_primitive(kind))
 

@@ -81,6 +81,9 @@ CARRIED: Final = {
 }
 """Names that a config may use with no network and no path."""
 
+COMPOSED: Final = {"minilm+use": ("all-MiniLM-L6-v2", "use-multilingual-v3", "lid.176.ftz")}
+"""Names that stand for several carried models at once, as chatlog.models.embedders_mix puts them together."""
+
 _HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})")
 
 
@@ -92,12 +95,15 @@ def check_name(name: str) -> None:
         MissingExtra: it is a carried name whose package is not installed.
     """
     carried = CARRIED.get(name)
-    if carried is not None:
+    if name in COMPOSED:
+        for part in COMPOSED[name]:
+            check_name(part)
+    elif carried is not None:
         _package_folder(name, carried)
     elif not Path(name).expanduser().exists() and not _HUB_ID.fullmatch(name):
         raise ConfigError(
-            f"model {name!r} is neither a carried model ({', '.join(CARRIED)}), nor a path that exists, nor a Hub "
-            "id with its revision (org/name@40 hex digits)"
+            f"model {name!r} is neither a carried model ({', '.join([*COMPOSED, *CARRIED])}), nor a path that exists, "
+            "nor a Hub id with its revision (org/name@40 hex digits)"
         )
 
 
@@ -109,6 +115,8 @@ def locate(name: str) -> Path:
         DataError: a carried file is not the one that was pinned, or the Hub could not be reached.
     """
     check_name(name)
+    if name in COMPOSED:
+        raise ConfigError(f"model {name} is several models ({', '.join(COMPOSED[name])}); it serves `embed` alone")
     carried = CARRIED.get(name)
     if carried is not None:
         root = _package_folder(name, carried)
@@ -147,7 +155,12 @@ def locate_file(name: str, file: str) -> Path:
 
 
 def identity(name: str) -> str:
-    """What stands for the weights in a provenance: the pinned SHA-256, the Hub revision, or a path's name."""
+    """What stands for the weights in a provenance: the pinned SHA-256, the Hub revision, or a path's name.
+
+    Of a model put together of several it is that of each.
+    """
+    if name in COMPOSED:
+        return " + ".join(identity(part) for part in COMPOSED[name])
     carried = CARRIED.get(name)
     if carried is not None:
         return f"{name} sha256:{carried.files[0][1]}"

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from chatlog.models.embedders import EMBEDDING
+from chatlog.models.embedding_column import EMBEDDING, halves, used_width
 from chatlog.models.semdedup import semantic_duplicates
 from chatlog.schema import KEY
 from chatlog.stage import Config, GlobalStage, ReadShard
@@ -37,18 +37,19 @@ def _run(config: SemanticConfig, shards: Sequence[ReadShard]) -> Iterator[pa.Tab
     for read in shards:
         table = read()
         sizes.append(table.num_rows)
-        column = table["embedding"].combine_chunks() if table["embedding"].num_chunks else pa.array([], EMBEDDING)
-        valid = np.asarray(column.is_valid())
-        found = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, EMBEDDING.list_size)
+        valid, found = halves(table["embedding"])
         keys.append(table[KEY.name].to_numpy())
         there.append(valid)
-        vectors.append(found)
+        vectors.append(found[:, : used_width(found)].copy())
     if not shards:
         return
     key, present = np.concatenate(keys), np.concatenate(there)
-    halves = np.concatenate(vectors)
-    used = halves.any(axis=0)  # a shorter model's vectors are filled up with zeros
-    unit = halves[:, used].astype(np.float32)
+    width = max(1, *(found.shape[1] for found in vectors))
+    unit = np.zeros((sum(map(len, vectors)), width), dtype=np.float32)
+    at = 0
+    for found in vectors:
+        unit[at : at + len(found), : found.shape[1]] = found
+        at += len(found)
     length = np.linalg.norm(unit, axis=1, keepdims=True)
     some = length[:, 0] > 0
     present[np.flatnonzero(present)[~some]] = False

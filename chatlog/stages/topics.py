@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from chatlog.models.clusters import Clusters, fit_clusters
-from chatlog.models.embedders import DIMENSIONS, EMBEDDING
+from chatlog.models.embedding_column import DIMENSIONS, EMBEDDING, halves, used_width
 from chatlog.models.landmarks import Map, fit_map
 from chatlog.models.language_means import UNSURE, LanguageMeans, fit_language_means
 from chatlog.models.lid import LanguageIdentifier
@@ -104,14 +104,10 @@ class _Languages:
         return found
 
 
-def _vectors(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.bool_], Matrix]:
-    """Which rows have a vector, `(n,) bool`, and those, `(m, DIMENSIONS) float32`."""
-    # A chunked array of no chunks cannot be combined.
-    chunk = column.combine_chunks() if column.num_chunks else pa.array([], EMBEDDING)
-    there = np.asarray(chunk.is_valid())
-    # flatten() leaves out what stands under a null.
-    flat = chunk.flatten().to_numpy(zero_copy_only=False)
-    return there, flat.reshape(-1, DIMENSIONS).astype(np.float32)
+def _vectors(column: pa.ChunkedArray, width: int) -> tuple[npt.NDArray[np.bool_], Matrix]:
+    """Which rows have a vector, `(n,) bool`, and of those the first dimensions, `(m, width) float32`."""
+    there, found = halves(column)
+    return there, found[:, :width].astype(np.float32)
 
 
 def _draw(config: TopicsConfig, readers: Sequence[ReadShard], codes_of: _Languages) -> tuple[Rows, Matrix, list[str]]:
@@ -125,11 +121,11 @@ def _draw(config: TopicsConfig, readers: Sequence[ReadShard], codes_of: _Languag
     codes: dict[int, str] = {}
     for read in readers:
         table = read()
-        there, vectors = _vectors(table.column("embedding"))
+        there, vectors = halves(table.column("embedding"))
         keys = np.asarray(table.column(KEY.name), dtype=np.int64)
         ticket = np.concatenate([kept_ticket, _tickets(keys[there], config.seed)])
         row = np.concatenate([kept_row, keys[there]])
-        stacked = np.concatenate([kept, vectors.astype(np.float16)])
+        stacked = np.concatenate([kept, vectors])
         best = np.lexsort((row, ticket))[: config.sample]
         # Only what enters the sample is read.
         new = np.flatnonzero(there)[best[best >= len(kept_row)] - len(kept_row)]
@@ -137,7 +133,8 @@ def _draw(config: TopicsConfig, readers: Sequence[ReadShard], codes_of: _Languag
         codes |= zip(keys[new].tolist(), codes_of.of(table.column("messages"), new.tolist()), strict=True)
         codes = {key: codes[key] for key in kept_row.tolist()}
     order = np.argsort(kept_row)
-    return kept_row[order], kept[order].astype(np.float32), [codes[key] for key in kept_row[order].tolist()]
+    narrow = kept[order, : max(1, used_width(kept))]  # what fills vectors up to the column's length costs time
+    return kept_row[order], narrow.astype(np.float32), [codes[key] for key in kept_row[order].tolist()]
 
 
 def _tickets(rows: Rows, seed: int) -> npt.NDArray[np.uint64]:
@@ -151,7 +148,7 @@ def _tickets(rows: Rows, seed: int) -> npt.NDArray[np.uint64]:
 def _assign(
     table: pa.Table, codes_of: _Languages, means: LanguageMeans, clusters: Clusters, plane: Map, about: TopicEvidence
 ) -> pa.Table:
-    there, vectors = _vectors(table.column("embedding"))
+    there, vectors = _vectors(table.column("embedding"), clusters.centres.shape[1])
     vectors = means.remove(vectors, codes_of.of(table.column("messages"), np.flatnonzero(there).tolist()))
     nearest, distance = clusters.assign(vectors) if len(clusters.centres) else (None, None)
     topic = np.zeros(len(there), dtype=np.int32)

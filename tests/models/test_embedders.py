@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from chatlog.errors import ConfigError
-from chatlog.models.embedders import Embedder, open_embedder
+from chatlog.models.embedders import MINILM, Embedder, open_embedder
 
 pytest.importorskip("sentence_transformers")
 
@@ -34,7 +34,7 @@ def embedder() -> Iterator[Embedder]:
             raise AssertionError("the network was asked for")
 
         patch.setattr(socket.socket, "connect", refuse)
-        yield open_embedder()
+        yield open_embedder(MINILM)
 
 
 def test_vectors_are_unit_length_and_in_order(embedder: Embedder) -> None:
@@ -75,7 +75,7 @@ def test_control_tokens_in_a_text_are_plain_characters(embedder: Embedder) -> No
 
 
 def test_fewer_dimensions_are_scaled_to_unit_length() -> None:
-    short = open_embedder(dim=64)
+    short = open_embedder(MINILM, dim=64)
     vectors = short.encode(["bread"])
     assert vectors.shape == (1, 64)
     np.testing.assert_allclose(np.linalg.norm(vectors), 1, atol=1e-5)
@@ -88,7 +88,7 @@ def test_what_the_model_cannot_do_is_refused(setting: dict[str, int]) -> None:
     if "device" in setting and torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(ConfigError):
-        open_embedder(**setting)  # type: ignore[arg-type]
+        open_embedder(MINILM, **setting)  # type: ignore[arg-type]
 
 
 def test_code_and_pickles_are_refused(tmp_path: Path) -> None:

@@ -8,9 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from chatlog.errors import ConfigError
+from chatlog.models.embedders import MINILM
+from chatlog.models.embedding_column import DIMENSIONS
+from chatlog.models.embedding_config import EmbedConfig
 from chatlog.schema import MESSAGES
 from chatlog.stage import BatchFn
-from chatlog.stages.embed import EMBED, EmbedConfig, open_embed, text_of
+from chatlog.stages.embed import EMBED, open_embed, text_of
 
 pytest.importorskip("sentence_transformers")
 
@@ -84,9 +87,9 @@ def test_which_text_is_embedded(which: str, expected: str) -> None:
 
 
 def test_short_vectors_are_padded_with_zeros() -> None:
-    with open_embed(EmbedConfig(dimensions=32)) as batch:
+    with open_embed(EmbedConfig(model=MINILM, dimensions=32)) as batch:
         (vector,) = numbers(batch(table(ROWS[:1])))
-    assert vector is not None and len(vector) == 384
+    assert vector is not None and len(vector) == DIMENSIONS
     assert any(vector[:32]) and not any(vector[32:])
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from chatlog.models import semdedup
-from chatlog.models.embedders import DIMENSIONS, EMBEDDING
+from chatlog.models.embedding_column import DIMENSIONS, EMBEDDING
 from chatlog.models.semdedup import semantic_duplicates
 from chatlog.schema import KEY
 from chatlog.stage import held

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from chatlog.models.embedders import DIMENSIONS, EMBEDDING
+from chatlog.models.embedding_column import DIMENSIONS, EMBEDDING
 from chatlog.schema import MESSAGES
 from chatlog.stages.topics import TOPICS, TOPICS_TABLE, TopicsConfig, run_topics
 

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from chatlog.errors import ConfigError
+from chatlog.models.embedders import DEFAULT, MINILM, Embedder, open_embedder
+from chatlog.models.embedders_mix import are_english
+from chatlog.models.lid import LanguageIdentifier
+from chatlog.models.weights import COMPOSED, check_name, identity, locate
+
+pytest.importorskip("sentence_transformers")
+pytest.importorskip("onnxruntime")
+
+ENGLISH = [
+    "How do I bake bread at home without an oven?",
+    "I’d like a résumé template for a nurse 😀",  # signs beyond ASCII, and sure
+    "def add(a, b):\n    return a + b",
+    "17 * 23 = ?",
+    "hi",
+]
+OTHER = [
+    "Comment faire du pain à la maison sans four ?",
+    "如何在家做面包？",
+    "¿Cómo hago pan en casa sin horno?",
+    "Wie backe ich zu Hause Brot ohne einen Ofen?",
+    "да",
+]
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Iterator[Embedder]:
+    yield open_embedder()
+
+
+def test_what_is_english_is_told_from_what_is_not() -> None:
+    found = are_english(ENGLISH + OTHER, LanguageIdentifier("lid.176.ftz"))
+    assert found.tolist() == [True] * len(ENGLISH) + [False] * len(OTHER)
+
+
+def test_the_length_of_a_vector_says_whether_the_english_half_is_there(mixed: Embedder) -> None:
+    vectors = mixed.encode(ENGLISH + OTHER)
+    assert vectors.shape == (10, 896) and vectors.dtype == np.float32
+    english, other = vectors[:5], vectors[5:]
+    np.testing.assert_allclose(np.linalg.norm(english, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(other, axis=1), 0.5**0.5, atol=1e-5)
+    assert english[:, :384].any(axis=1).all() and not other[:, :384].any()
+    np.testing.assert_allclose(np.linalg.norm(vectors[:, 384:], axis=1), 0.5**0.5, atol=1e-5)
+
+
+def test_the_same_question_in_another_language_is_nearer_than_another_question(mixed: Embedder) -> None:
+    bread, pain, rocket = mixed.encode([ENGLISH[0], OTHER[0], "How does a rocket engine work in a vacuum?"])[:, 384:]
+    assert bread @ pain > bread @ rocket + 0.1
+
+
+def test_a_text_has_the_same_bytes_whatever_stands_beside_it(mixed: Embedder) -> None:
+    texts = [*ENGLISH, *OTHER, ENGLISH[0], "\ud800 half a pair", "a\x00b", ""]
+    together = mixed.encode(texts)
+    alone = np.concatenate([mixed.encode([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+    assert together[0].tobytes() == together[10].tobytes()
+    assert mixed.encode([]).shape == (0, 896)
+
+
+@pytest.mark.parametrize("setting", [{"prompt": "query: "}, {"dim": 64}, {"device": "cuda"}])
+@pytest.mark.parametrize("name", [DEFAULT, "use-multilingual-v3"])
+def test_settings_that_it_cannot_follow_are_refused(name: str, setting: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=name.replace("+", r"\+")):
+        open_embedder(name, **setting)  # type: ignore[arg-type]
+
+
+def test_its_name_stands_for_all_that_it_is_made_of() -> None:
+    check_name(DEFAULT)
+    told = identity(DEFAULT)
+    assert all(identity(part) in told for part in COMPOSED[DEFAULT]) and identity(MINILM) in told
+    with pytest.raises(ConfigError, match="several models"):
+        locate(DEFAULT)
