@@ -143,8 +143,7 @@ def _project(vectors: Matrix, middle: Matrix, axes: Matrix) -> Matrix:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        points: Matrix = (vectors - middle) @ axes
-    return unit(points)
+        return unit((vectors - middle) @ axes)
 
 
 def _diffuse(landmarks: Matrix) -> tuple[Matrix, Matrix]:
@@ -173,13 +172,12 @@ def _moved(points: Matrix, others: Matrix, found: npt.NDArray[np.int64], cosine:
     """Each point halfway to the mean of the others that were found, weighted by the square of the cosine."""
     weight = np.square(np.maximum(cosine, 0))
     weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-    mean: Matrix = np.einsum("nk,nkd->nd", weight, others[found])
-    return unit(points + unit(mean))
+    return unit(points + unit(np.einsum("nk,nkd->nd", weight, others[found])))
 
 
-def unit(vectors: Matrix) -> Matrix:
+def unit(vectors: npt.NDArray[np.floating]) -> Matrix:
     """The vectors at unit length, `(n, d) float32`; zeros stay zeros."""
-    norms: Matrix = np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: Matrix = (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
     return scaled
 

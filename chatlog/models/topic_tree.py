@@ -54,6 +54,7 @@ def cut_tree(points: Matrix, before: Matrix, k: int, most: int, seed: int, theme
             are drawn together whatever k is.
         k: how many; 0 for the k of GRID, at most `most`, with the greatest Bayesian information criterion of spherical
             Gaussians that share one variance, as in X-means (Pelleg and Moore, 2000). Never more than distinct points.
+        most: topics that k = 0 may choose, at most.
         seed: of the points that the tree is grown on.
         themed: whether topics are put in themes: the tree is cut once more, at the number of branches between half the
             square root of k and twice that root whose topics stand apart best (mean silhouette of the centres).
