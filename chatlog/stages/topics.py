@@ -15,7 +15,7 @@ from chatlog.models.embedding_column import DIMENSIONS, EMBEDDING, halves, used_
 from chatlog.models.landmarks import Map, fit_map
 from chatlog.models.language_means import UNSURE, LanguageMeans, fit_language_means
 from chatlog.models.lid import LanguageIdentifier
-from chatlog.models.topic_evidence import TOPICS_TABLE, EvidenceConfig, TopicEvidence, question
+from chatlog.models.topic_evidence import TOPICS_TABLE, EvidenceConfig, TopicEvidence, check_evidence, question
 from chatlog.schema import KEY, MESSAGES
 from chatlog.stage import GlobalStage, ReadShard
 from chatlog.text.prose import prose_lines
@@ -173,4 +173,5 @@ TOPICS: Final = GlobalStage(
     optional=_OPTIONAL,
     run=run_topics,
     side=(("topics", TOPICS_TABLE),),
+    check=check_evidence,
 )

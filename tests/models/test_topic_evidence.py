@@ -133,6 +133,7 @@ def test_a_theme_may_be_told_where_none_of_its_topics_is() -> None:
     rows = [*bread(6), *[(1, f"bake cake {n}", f"c{n}") for n in range(6)], *python(12, 2)]
     one, other, _, theme = evidence(rows, 3).table(parents=[3, 3, None]).to_pylist()
     assert shows_nothing(one) and shows_nothing(other) and "bake" in theme["label"].lower()
+    assert theme["medoids"] == theme["examples"] == []
 
 
 def test_the_order_of_shards_changes_nothing() -> None:
