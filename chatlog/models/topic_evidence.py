@@ -19,7 +19,7 @@ from chatlog.schema import KEY
 from chatlog.stage import Config
 from chatlog.text.corpus import Corpus
 from chatlog.text.keywords import best_terms
-from chatlog.text.titles import theme_titles, titles
+from chatlog.text.titles import theme_titles, titles, unique
 
 MIN_USERS: Final = 10
 """Users below whom nothing is told of what they asked about."""
@@ -29,6 +29,9 @@ OUTLIERS: Final = -1
 
 NONE: Final = "none"
 """What those are called."""
+
+VARIOUS: Final = "Various questions"
+"""What a topic is called of which no word was written by enough users."""
 
 
 class EvidenceConfig(Config):
@@ -63,7 +66,7 @@ TOPICS_TABLE: Final = pa.schema(
     [
         pa.field("topic_id", pa.int32()),  # themes follow the topics; -1 stands for conversations without a topic
         pa.field("label", pa.string()),  # unique; null for a topic of fewer than `min_users` users
-        pa.field("named_by", pa.string()),  # llm or keywords; null without a label, and for `none`
+        pa.field("named_by", pa.string()),  # llm or keywords; null where neither said anything
         pa.field("keywords", pa.list_(pa.string())),
         pa.field("size", pa.int64()),  # conversations
         pa.field("parent", pa.int32()),  # the theme
@@ -178,7 +181,9 @@ class TopicEvidence:
             sets = [one.topics for one in shown]
             found = best_terms(self._corpus, sets, self._config.keywords, self._config.min_documents)
             for one, terms, label in zip(shown, found, name(found, taken), strict=True):
-                one.terms, one.label, one.named_by = terms, label, "keywords" if label else None
+                one.terms, one.named_by = terms, "keywords" if label else None
+                # Questions that have no word in common, as in a topic of many languages.
+                one.label = label or unique(VARIOUS, taken)
         if self._config.naming is not None:
             named = [one for one in (*topics, *themes) if one.shown]
             name_by_model(named, self._config.naming, self._corpus, self._config.min_documents, taken)
