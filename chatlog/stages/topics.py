@@ -14,7 +14,7 @@ from chatlog.errors import ConfigError
 from chatlog.models.clusters import fit_clusters
 from chatlog.models.embedding_column import EMBEDDING, halves
 from chatlog.models.landmarks import fit_map
-from chatlog.models.topic_evidence import TOPICS_TABLE, EvidenceConfig, TopicEvidence
+from chatlog.models.topic_evidence import TOPICS_TABLE, EvidenceConfig, TopicEvidence, check_evidence
 from chatlog.models.topic_model import (
     MODEL_FILE,
     MODEL_TABLE,
@@ -151,6 +151,7 @@ def check_topics(config: TopicsConfig) -> None:
     Raises:
         ConfigError: it is not.
     """
+    check_evidence(config)
     if not config.model:
         return
     file = model_folder(Path(config.model)) / MODEL_FILE

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from chatlog.models.engines.http_calls import Again
 from chatlog.models.guards import Answer, Question, Verdict
@@ -28,8 +29,8 @@ def request(question: Question, model: str, extended: bool) -> tuple[str, dict[s
     Args:
         question: one prompt.
         model: its name on the server.
-        extended: with vLLM's extensions: an answer out of the choices alone, and no second first token
-            before a prompt that was rendered here.
+        extended: with what some servers alone know: an answer out of the choices or of the schema, and no
+            second first token before a prompt that was rendered here.
     """
     body: dict[str, Any] = {"model": model, "max_tokens": question.max_tokens, "temperature": 0}
     # One token of a choice needs no grammar: its log-probabilities are what counts, and what it was not held to.
@@ -38,12 +39,18 @@ def request(question: Question, model: str, extended: bool) -> tuple[str, dict[s
     if isinstance(question.prompt, str):
         more = {"logprobs": LOGPROBS, "add_special_tokens": False} if extended else {"logprobs": _PLAIN_LOGPROBS}
         return "completions", body | {"prompt": question.prompt} | more
+    if question.schema:
+        # OpenAI's own setting, which vLLM, SGLang and llama.cpp know too; an older server may refuse it.
+        schema = {"name": "answer", "strict": True, "schema": orjson.loads(question.schema)}
+        held = {"response_format": {"type": "json_schema", "json_schema": schema}} if extended else {}
+        return "chat/completions", body | {"messages": question.prompt} | held
     return "chat/completions", body | {"messages": question.prompt, "logprobs": True, "top_logprobs": LOGPROBS}
 
 
 def has_extensions(question: Question) -> bool:
-    """Whether `request` has anything that servers other than vLLM may refuse."""
-    return (bool(question.choices) and question.max_tokens > 1) or isinstance(question.prompt, str)
+    """Whether `request` has anything that some servers may refuse."""
+    held = bool(question.schema) or (bool(question.choices) and question.max_tokens > 1)
+    return held or isinstance(question.prompt, str)
 
 
 def read_answer(body: Any, question: Question) -> Answer:

@@ -160,7 +160,9 @@ class VllmEngine:
     def _answers(self, questions: Sequence[Sequence[_Encoded]]) -> list[list[Answer | None]]:
         """The answers to each task's questions, in order; None where no worker survived one."""
         prompts = [
-            Prompt(tokens, question.max_tokens, question.choices) for group in questions for tokens, question in group
+            Prompt(tokens, question.max_tokens, question.choices, question.schema)
+            for group in questions
+            for tokens, question in group
         ]
         answers = iter([None if said is None else Answer(said.text, said.tokens) for said in self._ask(prompts)])
         return [[next(answers) for _ in group] for group in questions]

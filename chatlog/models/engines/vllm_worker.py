@@ -39,11 +39,15 @@ class Load:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One prompt: its tokens, the longest answer, and the only answers allowed. No answer is asked of a classifier."""
+    """One prompt: its tokens, the longest answer, and the only answers allowed, or the JSON schema that they fit.
+
+    No answer is asked of a classifier.
+    """
 
     tokens: list[int]
     max_tokens: int = 0
     choices: tuple[str, ...] = ()
+    schema: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,22 +99,19 @@ def _generated(model: Any, prompts: list[Prompt], pipe: Connection) -> list[Said
     from vllm import SamplingParams
     from vllm.sampling_params import StructuredOutputsParams
 
-    kinds: dict[tuple[int, tuple[str, ...]], Any] = {}
+    kinds: dict[tuple[int, tuple[str, ...], str], Any] = {}
     for prompt in prompts:
-        kind = (prompt.max_tokens, prompt.choices)
+        kind = (prompt.max_tokens, prompt.choices, prompt.schema)
         if kind not in kinds:
             kinds[kind] = SamplingParams(
                 temperature=0,
                 max_tokens=prompt.max_tokens,
                 logprobs=LOGPROBS,
-                # One token of a choice needs no grammar: its log-probabilities are what counts.
-                structured_outputs=StructuredOutputsParams(choice=list(prompt.choices))
-                if prompt.choices and prompt.max_tokens > 1
-                else None,
+                structured_outputs=_held(prompt, StructuredOutputsParams),
             )
     outputs = model.generate(
         [{"prompt_token_ids": prompt.tokens} for prompt in prompts],
-        [kinds[prompt.max_tokens, prompt.choices] for prompt in prompts],
+        [kinds[prompt.max_tokens, prompt.choices, prompt.schema] for prompt in prompts],
         use_tqdm=_beats(pipe),
     )
     return [
@@ -125,6 +126,13 @@ def _generated(model: Any, prompts: list[Prompt], pipe: Connection) -> list[Said
         )
         for output in outputs
     ]
+
+
+def _held(prompt: Prompt, params: Any) -> Any:
+    if prompt.schema:
+        return params(json=prompt.schema)
+    # One token of a choice needs no grammar: its log-probabilities are what counts.
+    return params(choice=list(prompt.choices)) if prompt.choices and prompt.max_tokens > 1 else None
 
 
 def _classified(model: Any, prompts: list[Prompt], pipe: Connection) -> list[Said]:
