@@ -13,8 +13,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chatlog.errors import DataError
+from chatlog.errors import ConfigError, DataError
 from chatlog.models.clusters import Clusters
+from chatlog.models.embedding_column import Halves, used_width
 from chatlog.models.landmarks import Map
 from chatlog.models.language_means import LanguageMeans
 from chatlog.models.topic_evidence import OUTLIERS, TOPICS_TABLE
@@ -176,3 +177,17 @@ def keep_names(topics: pa.Table, folder: Path) -> pa.Table:
         names = {name: before[name] for name in ("label", "named_by", "keywords")} if before else {}
         told.append(row | names)
     return pa.Table.from_pylist(told, schema=TOPICS_TABLE)
+
+
+def unlike(vectors: Halves | Matrix, model: TopicModel) -> None:
+    """Nothing, when embeddings, `(n, dim)`, are as long as those that the model was learned from.
+
+    Raises:
+        ConfigError: they are longer, so they are those of another embedder.
+    """
+    width = used_width(vectors.astype(np.float16))
+    if width > model.space.width:
+        raise ConfigError(
+            f"the topics were learned from embeddings of {model.space.width} dimensions and these have {width}; embed "
+            "with the settings of the run that the topics come from"
+        )

@@ -21,12 +21,18 @@ language ask for most."""
 LANDMARKS: Final = 10_000
 """Sampled vectors, at most, that others are drawn to: with twice as many, placing a row costs twice as much."""
 
-_AXES: Final = (20, 64, 128)
+_AXES: Final = (30, 64, 128)
 # Fewest, without a number of topics, and most. K topics need k axes to stand apart; more of them are noise.
 
-_NEIGHBOURS: Final = 8
+_ROWS_PER_AXIS: Final = 20
+# Without a number of topics: in many axes, no criterion finds topics in few rows.
+
+_NEIGHBOURS: Final = 15
 _ROUNDS: Final = 3
-# On Banking77 and CLINC150 8 neighbours and 3 rounds do as well as 15, and better than 25; one round does less.
+# 15 neighbours and 3 rounds do better than 25 on Banking77 and as well as 8, which is too few for ten languages.
+
+_FEWEST: Final = 50
+# Landmarks below which nothing is an outlier: of fewer, a median says little about what is usual.
 
 _CHUNK: Final = 2048
 
@@ -46,7 +52,7 @@ class Space:
         axes: `(dim, d) float32`.
         landmarks: `(m, d) float32` of unit length.
         moved: `(m, d) float32` of unit length, where those came to.
-        floor: the cosine with the eighth nearest landmark below which a vector is an outlier.
+        floor: the cosine with the fifteenth nearest landmark below which a vector is an outlier.
     """
 
     means: LanguageMeans
@@ -72,16 +78,26 @@ class Space:
 
         points = _project(self.means.remove(vectors, codes), self.middle, self.axes)
         outliers = np.zeros(len(points), dtype=bool)
-        if not len(self.landmarks):
-            return points, outliers
-        near = min(_NEIGHBOURS, len(self.landmarks))
-        # A product summed by another number of threads has other last bits.
         with threadpool_limits(1):
-            for part in _parts(len(points)):
-                found, cosine = _nearest(points[part] @ self.landmarks.T, near)
+            for part, found, cosine in self._near(points):
                 outliers[part] = cosine.min(axis=1) < self.floor
                 points[part] = _moved(points[part], self.moved, found, cosine)
         return points, outliers
+
+    def likeness(self, vectors: Matrix, codes: Sequence[str]) -> Matrix:
+        """The cosine of each vector with its fifteenth nearest landmark, `(n,) float32`."""
+        points = _project(self.means.remove(vectors, codes), self.middle, self.axes)
+        far = np.full(len(points), -1, dtype=np.float32)
+        for part, _, cosine in self._near(points):
+            far[part] = cosine.min(axis=1)
+        return far
+
+    def _near(self, points: Matrix) -> Iterator[tuple[slice, npt.NDArray[np.int64], Matrix]]:
+        """For a part of the points at a time, their nearest landmarks and the cosines with them."""
+        if len(self.landmarks):
+            near = min(_NEIGHBOURS, len(self.landmarks))
+            for part in _parts(len(points)):
+                yield part, *_nearest(points[part] @ self.landmarks.T, near)
 
 
 def fit_space(vectors: Matrix, codes: Sequence[str], k: int, outliers: float, seed: int) -> Space:
@@ -92,7 +108,7 @@ def fit_space(vectors: Matrix, codes: Sequence[str], k: int, outliers: float, se
         codes: one for each.
         k: topics that are sought; 0 for any number.
         outliers: how many robust standard deviations (1.4826 times the median of absolute deviations) a vector's cosine
-            with its eighth nearest landmark lies below the median, at least, when it is an outlier; 0 for none. The
+            with its fifteenth nearest landmark lies below the median, at least, when it is an outlier; 0 for none. The
             distance to the k-th neighbour is the measure of Ramaswamy, Rastogi and Shim (2000).
         seed: of the landmarks.
 
@@ -109,11 +125,12 @@ def fit_space(vectors: Matrix, codes: Sequence[str], k: int, outliers: float, se
     chosen = np.sort(rng.choice(len(distinct), min(LANDMARKS, len(distinct)), replace=False))
     fewest, usual, most = _AXES
     with threadpool_limits(1):
-        middle, axes = _principal_axes(distinct[chosen], min(max(fewest, k or usual), most), seed)
+        count = min(max(fewest, k), most) if k else min(max(8, len(chosen) // _ROWS_PER_AXIS), usual)
+        middle, axes = _principal_axes(distinct[chosen], count, seed)
         landmarks = _project(distinct[chosen], middle, axes)
         moved, far = _diffuse(landmarks)
     floor = -2.0
-    if outliers and len(far):
+    if outliers and len(far) >= _FEWEST:
         middling = float(np.median(far))
         floor = middling - outliers * 1.4826 * float(np.median(np.abs(far - middling)))
     return Space(means, middle, axes, landmarks, moved, floor)
@@ -128,13 +145,13 @@ def plain_space(width: int) -> Space:
 
 def _principal_axes(vectors: Matrix, count: int, seed: int) -> tuple[Matrix, Matrix]:
     """The mean, `(dim,)`, and the axes of greatest spread, `(dim, at most count)`."""
-    if not len(vectors):
-        return np.zeros(vectors.shape[1], dtype=np.float32), np.zeros((vectors.shape[1], 1), dtype=np.float32)
+    if len(vectors) < 2:  # no spread
+        return np.zeros(vectors.shape[1], dtype=np.float32), np.eye(vectors.shape[1], 1, dtype=np.float32)
     try:
         from sklearn.decomposition import PCA
     except ImportError as error:
         raise MissingExtra("clustering", "embed") from error
-    count = max(1, min(count, len(vectors) - 1, vectors.shape[1]))
+    count = min(count, len(vectors) - 1, vectors.shape[1])
     fitted = PCA(count, svd_solver="covariance_eigh", random_state=seed).fit(vectors.astype(np.float64))
     return fitted.mean_.astype(np.float32), np.ascontiguousarray(fitted.components_.T.astype(np.float32))
 
@@ -147,7 +164,7 @@ def _project(vectors: Matrix, middle: Matrix, axes: Matrix) -> Matrix:
 
 
 def _diffuse(landmarks: Matrix) -> tuple[Matrix, Matrix]:
-    """Where landmarks come to, `(m, d)`, and the cosine of each with its eighth nearest, itself counted, `(m,)`."""
+    """Where landmarks come to, `(m, d)`, and the cosine of each with its fifteenth nearest, itself counted, `(m,)`."""
     near = min(_NEIGHBOURS, len(landmarks))
     far = np.zeros(len(landmarks), dtype=np.float32)
     points = landmarks

@@ -57,7 +57,8 @@ def cut_tree(points: Matrix, before: Matrix, k: int, most: int, seed: int, theme
         most: topics that k = 0 may choose, at most.
         seed: of the points that the tree is grown on.
         themed: whether topics are put in themes: the tree is cut once more, at the number of branches between half the
-            square root of k and twice that root whose topics stand apart best (mean silhouette of the centres).
+            square root of k and one and a half times that root whose topics stand apart best (mean silhouette of the
+            centres).
 
     Raises:
         MissingExtra: scikit-learn is not installed.
@@ -149,7 +150,7 @@ def _branches(
     first = np.unique(labels, return_index=True)[1][order]
     root = k**0.5
     best, best_value = np.zeros(k, dtype=np.int64), -2.0
-    for count in range(max(2, round(root / 2)), round(2 * root) + 1):
+    for count in range(max(2, round(root / 2)), round(1.5 * root) + 1):
         found = tree.labels(count)[first]
         if 1 < len(np.unique(found)) < k:
             value = float(silhouette_score(centres, found))

@@ -22,6 +22,7 @@ from chatlog.models.topic_model import (
     keep_names,
     model_folder,
     read_model,
+    unlike,
 )
 from chatlog.models.topic_sample import Matrix, Selection, SelectionConfig, draw
 from chatlog.models.topic_space import fit_space, plain_space
@@ -47,9 +48,9 @@ class TopicsConfig(SelectionConfig, EvidenceConfig):
     themes: bool = True
     """Put topics in themes, where there are nine topics or more."""
 
-    outliers: float = Field(default=3.5, ge=0, le=100)
-    """Robust standard deviations, below the median, of a question's likeness to its eighth nearest in the sample, from
-    which on it is in no topic ("none", topic_id -1); 0 gives every question a topic."""
+    outliers: float = Field(default=3.0, ge=0, le=100)
+    """Robust standard deviations, below the median, of a question's likeness to its fifteenth nearest in the sample,
+    from which on it is in no topic ("none", topic_id -1); 0 gives every question a topic."""
 
     model: str = ""
     """A run folder, or the folder of its stage `topics`, whose topics are taken as they are; empty to learn new ones.
@@ -107,6 +108,8 @@ def run_topics(config: TopicsConfig, readers: Sequence[ReadShard]) -> Generator[
     taken = read_model(Path(config.model)) if config.model else None
     selection = Selection(config, config.language_neutral if taken is None else taken.neutral)
     rows, vectors, codes = draw(config, readers, selection)
+    if taken is not None:
+        unlike(vectors, taken)
     model = _fit(config, vectors, codes) if taken is None else taken
     about = TopicEvidence(config, rows, len(model.clusters.centres))
     for read in readers:
