@@ -93,7 +93,7 @@ class Explanation:
                 told = f"{hit['benchmark']} {hit['item']}, {found}"
                 yield Fact(f"message {hit['message']} ({hit['role']})", told, part=True)
         if row["topic_id"] is not None:
-            yield Fact("topic", _topic(row))
+            yield Fact("topic", topic_of(row))
         if row["moderation_status"] is not None:
             verdict = {True: "flagged", False: "not flagged", None: "no verdict"}[row["flagged"]]
             yield Fact("moderation", f"{row['moderation_status']}, {verdict}", against=bool(row["flagged"]))
@@ -140,7 +140,8 @@ def explain(root: str | Path, id: str) -> list[Explanation]:
     return found
 
 
-def _topic(row: dict[str, Any]) -> str:
+def topic_of(row: dict[str, Any]) -> str:
+    """A topic by its name and its theme's, from `topic_id`, `topic`, `theme` and `topic_distance`."""
     if row["topic_id"] < 0:
         return "none: it is like no topic"
     name = row["topic"] or f"number {row['topic_id']}, of too few users to have a name"

@@ -65,14 +65,13 @@ class _Terms:
         """Terms that enough people of a group wrote, and in how many of its texts they stand."""
         frequent: dict[Key, int] = {}
         for length in range(1, _LONGEST_PHRASE + 1):
-            counts: Counter[Key] = Counter()
-            for text in texts:
-                counts.update(set(self._grams(text, length, frequent)))
+            grams = [set(self._grams(text, length, frequent)) for text in texts]
+            counts = Counter(key for keys in grams for key in keys)
             enough = {key: count for key, count in counts.items() if count >= self._min_users}
             users: dict[Key, set[int]] = {key: set() for key in enough}
-            for text in texts:
-                for key in set(self._grams(text, length, frequent)):
-                    if key in users and len(users[key]) < self._min_users:
+            for text, keys in zip(texts, grams, strict=True):
+                for key in keys & enough.keys():
+                    if len(users[key]) < self._min_users:
                         users[key].add(text.who)
             new = {key: count for key, count in enough.items() if len(users[key]) >= self._min_users}
             if not new:
