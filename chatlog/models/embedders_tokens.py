@@ -69,9 +69,9 @@ def each_once(texts: Sequence[str], vectors_of: Callable[[list[str]], Vectors]) 
     vectors = vectors_of(distinct)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     norms[norms == 0] = 1
-    vectors = vectors / norms
+    unit: Vectors = vectors / norms
     row = {text: place for place, text in enumerate(distinct)}
-    return vectors[[row[text] for text in texts]] if texts else vectors
+    return unit[[row[text] for text in texts]] if texts else unit
 
 
 def by_length(
