@@ -27,6 +27,9 @@ MINILM: Final = "all-MiniLM-L6-v2"
 DEFAULT: Final = embedders_mix.NAME
 """MiniLM and the multilingual Universal Sentence Encoder in one vector; both are carried by packages."""
 
+COMPOSED_HERE: Final = (embedders_mix.NAME, embedders_use.NAME, minilm_int8.NAME)
+"""Names that are no sentence-transformers model, and run on engine `torch` alone."""
+
 MAX_TOKENS: Final = 256
 """The length that all-MiniLM-L6-v2 was made for (`max_seq_length` of its card); its positions end at 512."""
 
@@ -82,7 +85,7 @@ def open_embedder(
         DataError: its files are damaged.
         MissingExtra: sentence-transformers is not installed.
     """
-    if name in (embedders_mix.NAME, embedders_use.NAME, minilm_int8.NAME):
+    if name in COMPOSED_HERE:
         _refuse_settings(name, prompt, dim, device)
         if name == embedders_use.NAME:
             return embedders_use.open_use(characters=embedders_use.EMBEDDED_CHARACTERS)

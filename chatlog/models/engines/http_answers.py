@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 from collections.abc import Mapping
 from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from chatlog.models.engines.http_calls import Again
 from chatlog.models.guards import Answer, Question, Verdict
@@ -83,6 +88,41 @@ def read_moderations(body: Any, count: int) -> list[Verdict | None]:
     if not isinstance(results, list) or len(results) != count:
         raise Again("answer of another form", by_input=True)
     return [_moderation(result) for result in results]
+
+
+def read_embeddings(body: Any, count: int) -> list[npt.NDArray[np.float32] | None]:
+    """The vectors of `count` inputs, in their order; None where one is no list of finite numbers that are not all zero.
+
+    A vector is an array of JSON, or the base64 of little-endian float32.
+
+    Raises:
+        Again: `index` does not name each input once, so that none can be told to be whose.
+    """
+    data = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(data, list) or len(data) != count:
+        raise Again("answer of another form", by_input=True)
+    found: dict[int, Any] = {}
+    for entry in data:
+        place = entry.get("index") if isinstance(entry, dict) else None
+        if isinstance(place, int) and not isinstance(place, bool) and 0 <= place < count:
+            found[place] = entry.get("embedding")
+    if len(found) != count:
+        raise Again("answer of another form", by_input=True)
+    return [_vector(found[place]) for place in range(count)]
+
+
+def _vector(told: Any) -> npt.NDArray[np.float32] | None:
+    if isinstance(told, str):
+        try:
+            vector = np.frombuffer(base64.b64decode(told, validate=True), "<f4").astype(np.float32)
+        except (binascii.Error, ValueError):
+            return None
+    elif isinstance(told, list) and set(map(type, told)) <= {int, float}:
+        with np.errstate(over="ignore"):
+            vector = np.array(told, dtype=np.float64).astype(np.float32)
+    else:
+        return None
+    return vector if np.isfinite(vector).all() and vector.any() else None
 
 
 def _moderation(result: Any) -> Verdict | None:
