@@ -121,6 +121,16 @@ def position_limit(positions: int | None, tokenizer: Any) -> int | None:
     return min(known, default=None)
 
 
+def told_number(folder: Path, file: str, key: str) -> int | None:
+    """A number in a settings file of a model's; None where there is none."""
+    try:
+        settings = orjson.loads((folder / file).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    number = settings.get(key) if isinstance(settings, dict) else None
+    return number if isinstance(number, int) else None
+
+
 def module_folders(name: str, folder: Path) -> list[tuple[str, Path]]:
     """The modules of a sentence-transformers model: of each its class and its folder.
 

@@ -65,6 +65,14 @@ def _opened(config: EmbedConfig) -> Iterator[Embedder]:
         ) as embedder:
             yield embedder
         return
+    if config.engine == "vllm":
+        from chatlog.models.embedders_vllm import open_vllm_embedder
+
+        with open_vllm_embedder(
+            config.model, config, max_tokens=config.max_tokens, prompt=config.prompt, dim=config.dimensions
+        ) as embedder:
+            yield embedder
+        return
     yield open_embedder(
         config.model,
         max_tokens=config.max_tokens,

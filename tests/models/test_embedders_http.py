@@ -105,7 +105,7 @@ def test_a_text_is_cut_by_characters_and_by_halves_where_the_server_wants_fewer(
                                atol=1e-6)  # fmt: skip
     assert counts["cut"] == 1 and counts["prompts"] == 21
     server.room = 30
-    with pytest.raises(RemoteError, match="prompt too long.*not even its first characters"):
+    with pytest.raises(RemoteError, match=r"prompt too long.*not even its first characters"):
         encoded([longest], server.url)
 
 
@@ -150,7 +150,7 @@ def test_the_key_comes_from_the_environment(server: Loopback, monkeypatch: pytes
     encoded(TEXTS[:1], server.url, api_key_variable="OTHER_KEY")
     assert set(server.keys) == {"Bearer k-own"}
     monkeypatch.setenv("OTHER_KEY", "k bro\nken")
-    with pytest.raises(ConfigError, match="^embed: the variable OTHER_KEY holds characters") as caught:
+    with pytest.raises(ConfigError, match=r"^embed: the variable OTHER_KEY holds characters") as caught:
         encoded(TEXTS[:1], server.url, api_key_variable="OTHER_KEY")
     assert "bro" not in str(caught.value)
 
