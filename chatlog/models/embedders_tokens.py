@@ -30,27 +30,46 @@ class TextTokens:
         tokenizer: of transformers.
         max_tokens: where a text is cut, special tokens included.
         prompt: put before each text.
+
+    Attributes:
+        cut: texts that `of` has cut so far.
     """
 
     def __init__(self, tokenizer: Any, max_tokens: int, prompt: str) -> None:
+        self.cut = 0
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
         self._prompt = prompt
 
     def of(self, texts: Sequence[str]) -> list[list[int]]:
         """The tokens of each text."""
-        if not texts:
-            return []
-        width = self._max_tokens * _CHARACTERS_PER_TOKEN
-        prepared = [unicode_text((self._prompt + text)[:width]) for text in texts]
-        # Text is data: "[SEP]" in a message is five characters, not a separator; hence split_special_tokens.
-        encoded = self._tokenizer(prepared, truncation=True, max_length=self._max_tokens, split_special_tokens=True)
-        ids: list[list[int]] = encoded["input_ids"]
+        ids, cut = self._encoded(texts)
+        self.cut += cut
         return ids
 
     def counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """How many tokens are read of each text, `(len(texts),) int32`."""
-        return np.array([len(ids) for ids in self.of(texts)], dtype=np.int32)
+        return np.array([len(ids) for ids in self._encoded(texts)[0]], dtype=np.int32)
+
+    def _encoded(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
+        if not texts:
+            return [], 0
+        width = self._max_tokens * _CHARACTERS_PER_TOKEN
+        whole = [self._prompt + text for text in texts]
+        # Text is data: "[SEP]" in a message is five characters, not a separator; hence split_special_tokens.
+        encoded = self._tokenizer(
+            [unicode_text(text[:width]) for text in whole],
+            truncation=True,
+            max_length=self._max_tokens,
+            split_special_tokens=True,
+        )
+        ids: list[list[int]] = encoded["input_ids"]
+        left_out = [len(text) > width or len(own) == self._max_tokens for text, own in zip(whole, ids, strict=True)]
+        if encoded.encodings is not None:
+            # They tell a text that ends at the limit from one that goes on.
+            told = zip(whole, encoded.encodings, strict=True)
+            left_out = [len(text) > width or bool(own.overflowing) for text, own in told]
+        return ids, sum(left_out)
 
 
 def unicode_text(text: str) -> str:
