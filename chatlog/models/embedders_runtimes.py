@@ -16,6 +16,7 @@ import numpy.typing as npt
 from chatlog.errors import ConfigError, DataError, MissingExtra
 from chatlog.models.embedders_pooling import Floats, Step, steps_after
 from chatlog.models.embedders_tokens import (
+    Flags,
     TextTokens,
     Vectors,
     by_length,
@@ -58,17 +59,25 @@ class RuntimeEmbedder:
         self._inputs = inputs
         self._after = after
         self._tokens = tokens
-        self.dim = len(self._made(np.array(tokens.of(["bread"]), dtype=np.int64))[0])
+        self.dim = len(self._given(np.array(tokens.of(["bread"])[0], dtype=np.int64))[0])
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of unit length, `(len(texts), dim) float32`."""
-        return each_once(texts, lambda distinct: by_length(self._tokens.of(distinct), self.dim, self._made))
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
+        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`."""
         return self._tokens.counts(texts)
 
-    def _made(self, ids: Ids) -> Floats:
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
+        tokens, cut = self._tokens.of(texts)
+        return by_length(tokens, self.dim, self._given), cut
+
+    def _given(self, ids: Ids) -> Floats:
         made = self._run({name: _INPUTS[name](ids) for name in self._inputs}).astype(np.float32)
         return self._after(made) if made.ndim == 3 else made
 

@@ -11,7 +11,6 @@ from chatlog.models.embedders import DEFAULT, MAX_TOKENS
 from chatlog.models.embedding_column import DIMENSIONS
 from chatlog.models.engines.running import RUNNING, HttpServers, VllmWorkers
 
-
 Which = Literal["first_user", "user", "conversation"]
 """What of a conversation is embedded."""
 
