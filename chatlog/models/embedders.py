@@ -11,6 +11,7 @@ import numpy.typing as npt
 from chatlog.errors import ConfigError, DataError, MissingExtra
 from chatlog.models import embedders_mix, embedders_use, minilm_int8
 from chatlog.models.embedders_tokens import (
+    Flags,
     TextTokens,
     Vectors,
     by_length,
@@ -137,11 +138,19 @@ class _SentenceTransformer:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of unit length, `(len(texts), dim) float32`."""
-        return each_once(texts, lambda distinct: by_length(self._tokens.of(distinct), self.dim, self._run))
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
+        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`."""
         return self._tokens.counts(texts)
+
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
+        tokens, cut = self._tokens.of(texts)
+        return by_length(tokens, self.dim, self._run), cut
 
     def _run(self, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:
         import torch

@@ -37,45 +37,44 @@ Vectors = npt.NDArray[np.float32]
 
 
 class MiniLM:
-    """Unit vectors of English texts; a text is cut after `max_tokens`, its special tokens included.
-
-    Attributes:
-        cut: texts that `encode` has cut so far; each distinct text of a call counts once.
-    """
+    """Unit vectors of English texts; a text is cut after `max_tokens`, its special tokens included."""
 
     def __init__(self, network: _Network, tokenizer: Any, max_tokens: int) -> None:
         self.name = NAME
         self.dim = DIMENSIONS
         self.max_tokens = max_tokens
-        self.cut = 0
         self._network = network
         self._tokenizer = tokenizer
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of unit length, `(len(texts), 384) float32`, in the order of `texts`."""
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
         import torch
 
         distinct = list(dict.fromkeys(texts))
-        tokens = self._tokens(distinct)
+        tokens, cut = self._tokens(distinct)
         vectors = np.zeros((len(distinct), DIMENSIONS), dtype=np.float32)
         with torch.inference_mode():
             for pack in _packs([len(ids) for ids in tokens]):
                 runs = [torch.tensor([tokens[row] for row in run]) for run in pack]
                 vectors[[row for run in pack for row in run]] = self._network(runs).numpy()
         place = {text: row for row, text in enumerate(distinct)}
-        return vectors[[place[text] for text in texts]] if texts else vectors
+        rows = np.array([place[text] for text in texts], dtype=np.intp)
+        return vectors[rows], cut[rows]
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`."""
-        return np.array([len(ids) for ids in self._tokens(texts)], dtype=np.int32)
+        return np.array([len(ids) for ids in self._tokens(texts)[0]], dtype=np.int32)
 
-    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+    def _tokens(self, texts: Sequence[str]) -> tuple[list[list[int]], npt.NDArray[np.bool_]]:
         # The tokenizer reads a text to its end before it cuts, and refuses half a pair of surrogates.
         width = self.max_tokens * _CHARACTERS_PER_TOKEN
         prepared = [text[:width].encode("utf-8", "replace").decode("utf-8") for text in texts]
         encoded = self._tokenizer.encode_batch(prepared)
-        self.cut += sum(bool(one.overflowing) for one in encoded)
-        return [one.ids for one in encoded]
+        return [one.ids for one in encoded], np.array([bool(one.overflowing) for one in encoded], dtype=bool)
 
 
 def _packs(lengths: Sequence[int]) -> Iterator[list[list[int]]]:
