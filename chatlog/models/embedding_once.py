@@ -9,7 +9,8 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from chatlog.models.embedders import Embedder, Vectors
+from chatlog.models.embedders import Embedder
+from chatlog.models.embedders_tokens import Vectors
 from chatlog.models.embedding_cache import EmbeddingCache, text_key
 
 Halves = npt.NDArray[np.float16]
@@ -64,6 +65,9 @@ class EmbedsOnce:
         embedded so many were `cut`, where the model tells it.
         """
         counts = dict(self._counts)
+        # A server or a worker tells more: the tokens that it read, restarts.
+        told = getattr(self._embedder, "counts", {})
+        counts |= {name: number for name, number in told.items() if name != "prompts"}
         if self._cache:
             counts |= {"caches_remade": self._cache.remade, "not_cached": self._cache.unwritten}
         return counts

@@ -86,3 +86,9 @@ def base(word: str) -> Iterator[str]:
                 yield word[: -len(ending)]
     if _HEBREW_PREFIX.match(word):
         yield word[1:]
+
+
+def forms(key: str) -> Iterator[str]:
+    """A key and what it may be a form of: two words are forms of one where these have something in common."""
+    yield key
+    yield from base(key)
