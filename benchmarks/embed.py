@@ -2,11 +2,11 @@
 
 python benchmarks/embed.py LOGS... --labelled ../shared/eval/topics/banking77.jsonl.gz
 
-Prints a JSON object. Both sides embed the same first user turns, as they come, duplicates included: the baseline by
-`SentenceTransformer("all-MiniLM-L6-v2").encode(texts)` with its defaults and as many threads as there are cores, chatlog
-by the stage in two processes, as a run does. They take turns; of each the fastest round counts, without start-up.
-`seconds` are of wall time, `processor_seconds` those of all processes. `quality` is of the stages `embed` and `topics` on
-labelled sets, with the model that is named; the baseline's is `embed` with its model, whose vectors are the same.
+Prints a JSON object. Both sides embed the same first user turns, as they come, duplicates included: `plain` by
+`SentenceTransformer("all-MiniLM-L6-v2").encode(texts)` with its defaults, which take all cores; `chatlog` by the stage
+in two processes, as a run does. They take turns, and of each the fastest round counts, without start-up. `seconds` are
+of wall time, `processor_seconds` those of all processes. `quality` is the NMI of the stages `embed` and `topics` with
+the gold topics of labelled sets, by each side's model and window.
 """
 
 from __future__ import annotations
@@ -127,12 +127,12 @@ def timed(side: str, settings: dict[str, Any], parts: list[list[str]]) -> dict[s
     }
 
 
-def quality(labelled: list[Path], model: str) -> dict[str, float]:
+def quality(labelled: list[Path], settings: dict[str, Any]) -> dict[str, float]:
     """NMI with gold topics by file."""
     from chatlog.evaluate.topics import evaluate
     from chatlog.stages.embed import EmbedConfig
 
-    return {path.name: round(evaluate(path, embed=EmbedConfig(model=model)).metrics["nmi"], 4) for path in labelled}
+    return {path.name: round(evaluate(path, embed=EmbedConfig(**settings)).metrics["nmi"], 4) for path in labelled}
 
 
 def main(options: argparse.Namespace) -> dict[str, Any]:
@@ -148,13 +148,18 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
     best = [min((one[side] for one in rounds), key=lambda told: told["seconds"]) for side in (0, 1)]
     sides = {
         name: {
-            "model": model,
+            **settings,
             "texts_a_second": round(len(texts) / told["seconds"], 1),
             "seconds": round(told["seconds"], 2),
             "processor_seconds": round(told["processor_seconds"], 2),
-            "quality": quality(options.labelled, model),
+            "quality": quality(options.labelled, settings),
         }
-        for name, model, told in zip(("plain", "chatlog"), ("all-MiniLM-L6-v2", options.model), best, strict=True)
+        for name, settings, told in zip(
+            ("plain", "chatlog"),
+            ({"model": "all-MiniLM-L6-v2", "max_tokens": 256}, {"model": options.model}),
+            best,
+            strict=True,
+        )
     }
     return {
         "texts": len(texts),
