@@ -74,14 +74,15 @@ def _to_onnx(name: str, network: Path, graph: Path) -> Path:
         import onnx  # noqa: F401 - torch says nothing of what it lacks
         import onnxscript  # noqa: F401
         import torch
-        from transformers import AutoConfig, AutoModel
+        from transformers import AutoModel
         from transformers.utils import logging as transformers_logging
     except ImportError as error:
         raise MissingExtra("the export of a graph", "onnx") from error
     transformers_logging.disable_progress_bar()
-    given = {"local_files_only": True, "trust_remote_code": False}
-    model = AutoModel.from_pretrained(str(network), use_safetensors=True, dtype=torch.float32, **given).eval()
-    types = (getattr(AutoConfig.from_pretrained(str(network), **given), "type_vocab_size", 0) or 0) > 1
+    model = AutoModel.from_pretrained(
+        str(network), local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+    ).eval()
+    types = (getattr(model.config, "type_vocab_size", 0) or 0) > 1
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if types else [])]
 
     class Tokens(torch.nn.Module):  # type: ignore[misc, unused-ignore]
