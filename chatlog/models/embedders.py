@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chatlog.errors import ConfigError, DataError, MissingExtra
-from chatlog.models import embedders_mix, embedders_use
+from chatlog.models import embedders_mix, embedders_use, minilm_int8
 from chatlog.models.embedders_tokens import (
+    Flags,
     TextTokens,
     Vectors,
     by_length,
@@ -27,7 +28,7 @@ MINILM: Final = "all-MiniLM-L6-v2"
 DEFAULT: Final = embedders_mix.NAME
 """MiniLM and the multilingual Universal Sentence Encoder in one vector; both are carried by packages."""
 
-COMPOSED_HERE: Final = (embedders_mix.NAME, embedders_use.NAME)
+COMPOSED_HERE: Final = (embedders_mix.NAME, embedders_use.NAME, minilm_int8.NAME)
 """Names that are no sentence-transformers model, and run on engine `torch` alone."""
 
 MAX_TOKENS: Final = 256
@@ -70,8 +71,8 @@ def open_embedder(
     """The model `name`, loaded from this machine alone.
 
     Args:
-        name: `minilm+use`, `use-multilingual-v3`, or a sentence-transformers model: as in chatlog.models.weights a
-            carried name, a path, or a Hub id with its revision.
+        name: `minilm+use`, `minilm-int8`, `use-multilingual-v3`, or a sentence-transformers model: as in
+            chatlog.models.weights a carried name, a path, or a Hub id with its revision.
         max_tokens: where a text is cut.
         prompt: put before each text, for models that were trained with one ("query: ").
         dim: keep only so many leading dimensions and scale to unit length again, for models that were
@@ -89,7 +90,8 @@ def open_embedder(
         _refuse_settings(name, prompt, dim, device)
         if name == embedders_use.NAME:
             return embedders_use.open_use(characters=embedders_use.EMBEDDED_CHARACTERS)
-        return embedders_mix.MixedEmbedder(open_embedder(MINILM, max_tokens=max_tokens, threads=threads))
+        english = minilm_int8.open_minilm(max_tokens, threads)
+        return english if name == minilm_int8.NAME else embedders_mix.MixedEmbedder(english)
     folder = locate(name)
     module_folders(name, folder)
     try:
@@ -136,11 +138,19 @@ class _SentenceTransformer:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of unit length, `(len(texts), dim) float32`."""
-        return each_once(texts, lambda distinct: by_length(self._tokens.of(distinct), self.dim, self._run))
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
+        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`."""
         return self._tokens.counts(texts)
+
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
+        tokens, cut = self._tokens.of(texts)
+        return by_length(tokens, self.dim, self._run), cut
 
     def _run(self, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:
         import torch

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chatlog.errors import ConfigError, RemoteError
-from chatlog.models.embedders_tokens import Vectors, each_once, unicode_text
+from chatlog.models.embedders_tokens import Flags, Vectors, each_once, unicode_text
 from chatlog.models.engines.http_calls import CallFailed
 from chatlog.models.engines.http_connected import connected, wait_for
 from chatlog.models.engines.http_embeddings import EmbeddingCalls
@@ -44,13 +44,13 @@ class HttpEmbedder:
         self._loop = loop
         self._prompt = prompt
         # Asked before any work: a wrong key, name or length is told at once.
-        self.dim = self._vectors([_PROBE]).shape[1]
-        calls.counts.update(dict.fromkeys(calls.counts, 0))
+        self.dim = self._made([_PROBE])[0].shape[1]
+        calls.prompt_tokens = 0
 
     @property
     def counts(self) -> dict[str, int]:
-        """Texts that have a vector, the servers' count of their tokens, and how many of them were cut."""
-        return dict(self._calls.counts)
+        """Tokens that were embedded, as the servers count them; 0 where they do not tell."""
+        return {"prompt_tokens": self._calls.prompt_tokens}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of unit length, `(len(texts), dim) float32`.
@@ -58,22 +58,27 @@ class HttpEmbedder:
         Raises:
             RemoteError: a text has none.
         """
-        return each_once(texts, self._vectors) if texts else np.zeros((0, self.dim), dtype=np.float32)
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
+        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Characters that are sent of each text, `(len(texts),) int32`, unless they are too many for the server."""
         return np.array([min(len(self._prompt + text), self.max_tokens) for text in texts], dtype=np.int32)
 
-    def _vectors(self, texts: list[str]) -> Vectors:
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
         sent = [unicode_text(self._prompt + text) for text in texts]
         try:
-            return np.stack(wait_for(self._loop, self._calls.vectors(sent)))
+            found = wait_for(self._loop, self._calls.vectors(sent))
         except CallFailed as error:
             hint = f": {_HINTS[error.code]}" if error.code in _HINTS else ""
             raise RemoteError(
                 f"embed: the servers of `urls` gave no vector ({error.code}){hint}. What is finished is kept: mend it "
                 "and run again"
             ) from None
+        return np.stack([vector for vector, _ in found]), np.array([cut > 0 for _, cut in found])
 
 
 @contextmanager

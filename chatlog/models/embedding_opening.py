@@ -73,6 +73,19 @@ def _opened(config: EmbedConfig) -> Iterator[Embedder]:
         ) as embedder:
             yield embedder
         return
+    if config.engine in ("onnx", "openvino"):
+        from chatlog.models.embedders_runtimes import open_runtime
+
+        yield open_runtime(
+            config.model,
+            config.engine,
+            file=config.file,
+            max_tokens=config.max_tokens,
+            prompt=config.prompt,
+            dim=config.dimensions,
+            device=config.device,
+        )
+        return
     yield open_embedder(
         config.model,
         max_tokens=config.max_tokens,

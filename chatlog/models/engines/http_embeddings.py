@@ -41,11 +41,11 @@ class EmbeddingCalls:
         self._slots = asyncio.Semaphore(caller.endpoints.slots)
         self.length: int | None = None
         """Of every vector; None until the first one tells it."""
-        self.counts = {"prompts": 0, "prompt_tokens": 0, "cut": 0}
-        """Texts that have a vector, the servers' count of their tokens, and how many of them were cut."""
+        self.prompt_tokens = 0
+        """By the servers' own accounts."""
 
-    async def vectors(self, texts: Sequence[str]) -> list[Vector]:
-        """A vector a text, in order.
+    async def vectors(self, texts: Sequence[str]) -> list[tuple[Vector, int]]:
+        """A vector a text, in order, and how many characters at the text's end it does not tell of.
 
         Raises:
             CallFailed: a text has none, after all retries. The other calls are given up.
@@ -54,16 +54,16 @@ class EmbeddingCalls:
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         size = self._caller.settings.inputs_per_call
         groups = [order[start : start + size] for start in range(0, len(order), size)]
-        found: list[Vector | None] = [None] * len(texts)
+        found: dict[int, tuple[Vector, int]] = {}
         try:
             async with asyncio.TaskGroup() as tasks:
                 for group in groups:
                     tasks.create_task(self._group(texts, group, found))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        return [vector for vector in found if vector is not None]
+        return [found[place] for place in range(len(texts))]
 
-    async def _group(self, texts: Sequence[str], group: Sequence[int], found: list[Vector | None]) -> None:
+    async def _group(self, texts: Sequence[str], group: Sequence[int], found: dict[int, tuple[Vector, int]]) -> None:
         async with self._slots:
             if not await self._caller.endpoints.ready():
                 raise CallFailed(self._caller.endpoints.code)
@@ -73,9 +73,7 @@ class EmbeddingCalls:
         for place, outcome in zip(group, outcomes, strict=True):
             if outcome.value is None:
                 raise CallFailed(outcome.code)
-            found[place] = outcome.value
-            self.counts["prompts"] += 1
-            self.counts["cut"] += outcome.cut > 0
+            found[place] = (outcome.value, outcome.cut)
 
     async def _ask(self, endpoint: Endpoint, texts: list[str], ends: float) -> list[Vector | None]:
         body: dict[str, Any] = {"model": self._caller.settings.model, "input": texts}
@@ -90,7 +88,7 @@ class EmbeddingCalls:
 
         told = await with_extensions(endpoint, True, post)
         vectors = [self._cut(vector) for vector in read_embeddings(told, len(texts))]
-        self.counts["prompt_tokens"] += read_usage(told)[0]
+        self.prompt_tokens += read_usage(told)[0]
         return vectors
 
     def _cut(self, vector: Vector | None) -> Vector | None:
