@@ -125,8 +125,12 @@ def _trimmed(run: list[Word]) -> list[Word]:
 
 def _words(text: str, japanese: bool, english: bool) -> Iterator[Word | None]:
     """The words in order; None for whatever ends a run."""
+    end = 0
     for match in _RUN.finditer(text):
         value = match.group()
+        if match.start() > end and match.lastgroup in ("unspaced", "katakana"):
+            yield None  # a space between two words of such a script is a comma
+        end = match.end()
         match match.lastgroup:
             case "word":
                 yield from _spaced(value, english)
