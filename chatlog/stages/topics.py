@@ -111,7 +111,9 @@ def run_topics(config: TopicsConfig, readers: Sequence[ReadShard]) -> Generator[
     if taken is not None:
         unlike(vectors, taken)
     model = _fit(config, vectors, codes) if taken is None else taken
-    about = TopicEvidence(config, rows, len(model.clusters.centres))
+    # Topics of another run have their names: no model is asked for others.
+    told = config if taken is None else config.model_copy(update={"naming": None})
+    about = TopicEvidence(told, rows, len(model.clusters.centres))
     for read in readers:
         yield _assign(read(), selection, model, about)
     topics = about.table(model.parents)
