@@ -48,14 +48,21 @@ class MixedEmbedder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors, `(len(texts), 896) float32`: of length 1 where a text is English, 0.71 elsewhere."""
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+        """As `encode`; and of which texts a half was cut, `(len(texts),) bool`."""
         distinct = list(dict.fromkeys(texts))
         vectors = np.zeros((len(distinct), self.dim), dtype=np.float32)
-        vectors[:, self._english.dim :] = self._every.encode(distinct)
+        width = self._english.dim
+        vectors[:, width:], cut = self._every.encode_and_tell(distinct)
         english = np.flatnonzero(are_english(distinct, self._identifier))
-        vectors[english, : self._english.dim] = self._english.encode([distinct[row] for row in english])
+        vectors[english, :width], shortened = self._english.encode_and_tell([distinct[row] for row in english])
+        cut[english] |= shortened
         vectors *= np.float32(0.5**0.5)
         place = {text: row for row, text in enumerate(distinct)}
-        return vectors[[place[text] for text in texts]] if texts else vectors
+        rows = np.array([place[text] for text in texts], dtype=np.intp)
+        return vectors[rows], cut[rows]
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that the English half reads of each text, or would, `(len(texts),) int32`."""

@@ -58,6 +58,10 @@ class UniversalSentenceEncoder:
         place = {text: row for row, text in enumerate(distinct)}
         return vectors[[place[text] for text in texts]] if texts else vectors
 
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
+        return self.encode(texts), np.array([len(text) > self.max_tokens for text in texts], dtype=bool)
+
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Characters that `encode` reads of each text, `(len(texts),) int32`."""
         return np.array([min(len(text), self.max_tokens) for text in texts], dtype=np.int32)

@@ -25,38 +25,38 @@ Vectors = npt.NDArray[np.float32]
 
 
 class MiniLM:
-    """Unit vectors of English texts; a text is cut after `max_tokens`, its special tokens included.
-
-    Attributes:
-        cut: texts that `encode` has cut so far; each distinct text of a call counts once.
-    """
+    """Unit vectors of English texts; a text is cut after `max_tokens`, its special tokens included."""
 
     def __init__(self, network: Network, tokenizer: Any, max_tokens: int) -> None:
         self.name = NAME
         self.dim = DIMENSIONS
         self.max_tokens = max_tokens
-        self.cut = 0
         self._network = network
         self._tokenizer = tokenizer
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of unit length, `(len(texts), 384) float32`, in the order of `texts`."""
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
         distinct = list(dict.fromkeys(texts))
-        vectors = encoded(self._network, self._tokens(distinct))
+        tokens, cut = self._tokens(distinct)
+        vectors = encoded(self._network, tokens)
         place = {text: row for row, text in enumerate(distinct)}
-        return vectors[[place[text] for text in texts]] if texts else vectors
+        rows = np.array([place[text] for text in texts], dtype=np.intp)
+        return vectors[rows], cut[rows]
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`."""
-        return np.array([len(ids) for ids in self._tokens(texts)], dtype=np.int32)
+        return np.array([len(ids) for ids in self._tokens(texts)[0]], dtype=np.int32)
 
-    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+    def _tokens(self, texts: Sequence[str]) -> tuple[list[list[int]], npt.NDArray[np.bool_]]:
         # The tokenizer reads a text to its end before it cuts, and refuses half a pair of surrogates.
         width = self.max_tokens * _CHARACTERS_PER_TOKEN
         prepared = [text[:width].encode("utf-8", "replace").decode("utf-8") for text in texts]
         found = self._tokenizer.encode_batch(prepared)
-        self.cut += sum(bool(one.overflowing) for one in found)
-        return [one.ids for one in found]
+        return [one.ids for one in found], np.array([bool(one.overflowing) for one in found], dtype=bool)
 
 
 def open_minilm(max_tokens: int, threads: int = 1) -> MiniLM:

@@ -189,6 +189,21 @@ def identity(name: str) -> str:
     return name if _HUB_ID.fullmatch(name) else f"local:{Path(name).name}"
 
 
+def content_identity(name: str) -> str:
+    """What stands for the weights where vectors are kept: as `identity`, but of a path the digest of all its files.
+
+    A name that is none of weights, such as a served model's, stands for itself.
+    """
+    path = Path(name).expanduser()
+    if name in CARRIED or name in COMPOSED or not path.exists():
+        return identity(name) if name in CARRIED or name in COMPOSED else name
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(path).as_posix()} {sha256_file(file)}\n".encode("utf-8", "surrogateescape"))
+    return f"sha256:{digest.hexdigest()}"
+
+
 def sha256_file(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
     try:

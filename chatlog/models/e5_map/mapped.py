@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,7 @@ def fit_map(vectors: Vectors, targets: Vectors, ridge: float) -> LinearMap:
 
 def save(linear: LinearMap, path: Path, about: dict[str, str]) -> None:
     """Nothing; writes the map as safetensors, with `about` in the file's metadata."""
-    tensors = {"matrix": linear.matrix, "offset": linear.offset}
+    tensors: dict[str, npt.NDArray[Any]] = {"matrix": linear.matrix, "offset": linear.offset}
     path.write_bytes(safetensors_bytes(tensors, {**about, "format": _FORMAT}))
 
 
