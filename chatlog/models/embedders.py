@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -12,6 +13,7 @@ import orjson
 
 from chatlog.errors import ConfigError, DataError, MissingExtra
 from chatlog.models import embedders_mix, embedders_use, minilm_int8
+from chatlog.models.e5_map.mapped import open_mapped
 from chatlog.models.weights import locate
 from chatlog.models.weights_code import refuse_pickles
 
@@ -19,7 +21,8 @@ MINILM: Final = "all-MiniLM-L6-v2"
 """English; 384 dimensions, 22.7 M parameters, Apache-2.0; carried by a package, so that no network is needed."""
 
 DEFAULT: Final = embedders_mix.NAME
-"""MiniLM and the multilingual Universal Sentence Encoder in one vector; both are carried by packages."""
+"""MiniLM and the multilingual Universal Sentence Encoder in one vector, with e5 for languages that the latter does not
+know; all are carried by packages."""
 
 MAX_TOKENS: Final = 256
 """The length that all-MiniLM-L6-v2 was made for (`max_seq_length` of its card); its positions end at 512."""
@@ -50,8 +53,8 @@ class Embedder(Protocol):
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors, `(len(texts), dim) float32`, in the order of `texts`.
 
-        They have unit length, except those of `minilm+use`, whose length says which of its halves are there; compare
-        them by cosine or Euclidean distance as they are.
+        They have unit length, except those of `minilm+use+e5` and `minilm+use`, whose length says which of its halves
+        are there; compare them by cosine or Euclidean distance as they are.
         """
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
@@ -70,8 +73,8 @@ def open_embedder(
     """The model `name`, loaded from this machine alone.
 
     Args:
-        name: `minilm+use`, `minilm-int8`, `use-multilingual-v3`, or a sentence-transformers model: as in
-            chatlog.models.weights a carried name, a path, or a Hub id with its revision.
+        name: `minilm+use+e5`, `minilm+use`, `minilm-int8`, `use-multilingual-v3`, or a sentence-transformers model:
+            as in chatlog.models.weights a carried name, a path, or a Hub id with its revision.
         max_tokens: where a text is cut.
         prompt: put before each text, for models that were trained with one ("query: ").
         dim: keep only so many leading dimensions and scale to unit length again, for models that were
@@ -85,12 +88,15 @@ def open_embedder(
         DataError: its files are damaged.
         MissingExtra: sentence-transformers is not installed.
     """
-    if name in (embedders_mix.NAME, embedders_use.NAME, minilm_int8.NAME):
+    if name in (embedders_mix.NAME, embedders_mix.WITHOUT_E5, embedders_use.NAME, minilm_int8.NAME):
         _refuse_settings(name, prompt, dim, device)
         if name == embedders_use.NAME:
             return embedders_use.open_use(characters=embedders_use.EMBEDDED_CHARACTERS)
         english = minilm_int8.open_minilm(max_tokens, threads)
-        return english if name == minilm_int8.NAME else embedders_mix.MixedEmbedder(english)
+        if name == minilm_int8.NAME:
+            return english
+        open_foreign = partial(open_mapped, threads) if name == embedders_mix.NAME else None
+        return embedders_mix.MixedEmbedder(name, english, open_foreign)
     folder = locate(name)
     _refuse_code(name, folder)
     try:

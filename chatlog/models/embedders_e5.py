@@ -64,18 +64,26 @@ class E5Embedder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of unit length, `(len(texts), 384) float32`, in the order of `texts`."""
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
         distinct = list(dict.fromkeys(texts))
-        vectors = encoded(self._network, self._tokens(distinct))
+        tokens, cut = self._tokens(distinct)
+        vectors = encoded(self._network, tokens)
         place = {text: row for row, text in enumerate(distinct)}
-        return vectors[[place[text] for text in texts]] if texts else vectors
+        rows = np.array([place[text] for text in texts], dtype=np.intp)
+        return vectors[rows], cut[rows]
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`; `max_tokens` where it was cut."""
-        return np.array([len(ids) for ids in self._tokens(texts)], dtype=np.int32)
+        return np.array([len(ids) for ids in self._tokens(texts)[0]], dtype=np.int32)
 
-    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+    def _tokens(self, texts: Sequence[str]) -> tuple[list[list[int]], npt.NDArray[np.bool_]]:
         width = self.max_tokens * _CHARACTERS_PER_TOKEN
-        return self._tokenizer.ids([_PROMPT + text[:width] for text in texts], self.max_tokens)
+        found = self._tokenizer.ids([_PROMPT + text[:width] for text in texts])
+        cut = np.array([len(ids) > self.max_tokens for ids in found], dtype=bool)
+        return [[*ids[: self.max_tokens - 1], ids[-1]] if len(ids) > self.max_tokens else ids for ids in found], cut
 
 
 class Tokenizer:
@@ -93,11 +101,9 @@ class Tokenizer:
         self._begin = file.begin
         self._end = file.end
 
-    def ids(self, texts: Sequence[str], limit: int) -> list[list[int]]:
-        """The token ids of each text, at most `limit`, those before and after it included."""
-        folded = [self._fold(text) for text in texts]
-        cut = [self._pipeline.encode(text).ids[: limit - 2] for text in folded]
-        return [[self._begin, *ids, self._end] for ids in cut]
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text, with those that begin and end it."""
+        return [[self._begin, *self._pipeline.encode(self._fold(text)).ids, self._end] for text in texts]
 
     def _fold(self, text: str) -> str:
         # A lone surrogate is a valid str and no valid UTF-8.

@@ -101,6 +101,13 @@ CARRIED: Final = {
 """Names that a config may use with no network and no path."""
 
 COMPOSED: Final = {
+    "minilm+use+e5": (
+        "all-MiniLM-L6-v2",
+        "use-multilingual-v3",
+        "lid.176.ftz",
+        "multilingual-e5-small-q4",
+        "e5-to-use-v1",
+    ),
     "minilm+use": ("all-MiniLM-L6-v2", "use-multilingual-v3", "lid.176.ftz"),
     "minilm-int8": ("all-MiniLM-L6-v2",),
 }

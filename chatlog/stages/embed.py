@@ -27,8 +27,8 @@ class EmbedConfig(Config):
     """Settings of `embed`."""
 
     model: str = DEFAULT
-    """`minilm+use` (chatlog.models.embedders_mix), `use-multilingual-v3`, or a sentence-transformers model: a carried
-    name, a path, or a Hub id with its revision."""
+    """`minilm+use+e5` or `minilm+use` (chatlog.models.embedders_mix), `use-multilingual-v3`, or a sentence-transformers
+    model: a carried name, a path, or a Hub id with its revision."""
 
     text: _Which = "first_user"
     """What is embedded: the user's first turn that has text (a follow-up such as "shorter, please" has no

@@ -123,7 +123,7 @@ def tokenizer() -> Iterator[Tokenizer]:
 
 def test_tokens_are_those_of_the_model_in_every_script(tokenizer: Tokenizer) -> None:
     for text, (ids, _) in GOLD.items():
-        (found,) = tokenizer.ids([f"query: {text}"], 512)
+        (found,) = tokenizer.ids([f"query: {text}"])
         assert found == [0, 41, 1294, 12, *ids, 2], text
 
 
@@ -143,12 +143,12 @@ def test_a_sentence_is_nearest_to_its_translation(e5: E5Embedder) -> None:
 
 def test_a_letter_and_its_mark_are_one_sign_however_they_were_typed(tokenizer: Tokenizer) -> None:
     text = "Bánh mì phải nướng bốn mươi phút."
-    assert tokenizer.ids([text], 64) == tokenizer.ids([unicodedata.normalize("NFD", text)], 64)
+    assert tokenizer.ids([text]) == tokenizer.ids([unicodedata.normalize("NFD", text)])
 
 
 def test_special_tokens_in_a_text_are_plain_characters(tokenizer: Tokenizer) -> None:
     for special in ("<s>", "</s>", "<pad>", "<mask>", "<unk>", "\0<s>"):
-        (ids,) = tokenizer.ids([f"a {special} b"], 64)
+        (ids,) = tokenizer.ids([f"a {special} b"])
         assert not {0, 1, 2, 3, 250001} & set(ids[1:-1]), special
 
 
@@ -164,9 +164,11 @@ def test_a_text_has_the_same_bytes_in_any_company(e5: E5Embedder) -> None:
 
 
 def test_a_text_is_cut_at_the_token_limit(e5: E5Embedder) -> None:
-    assert e5.token_counts(["word " * 100, "word"]).tolist() == [64, 6]
-    same = e5.encode(["word " * 100, "word " * 100 + "another end"])
-    np.testing.assert_array_equal(same[0], same[1])
+    texts = ["word " * 100, "word " * 100 + "another end", "word", " ".join(["word"] * 59)]
+    assert e5.token_counts(texts).tolist() == [64, 64, 6, 64]
+    vectors, cut = e5.encode_and_tell(texts)
+    np.testing.assert_array_equal(vectors[0], vectors[1])
+    assert cut.tolist() == [True, True, False, False]
 
 
 def test_a_huge_text_takes_no_longer_than_its_beginning(e5: E5Embedder) -> None:

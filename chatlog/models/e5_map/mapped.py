@@ -91,7 +91,12 @@ class MappedE5:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of unit length, `(len(texts), 512) float32`, in the order of `texts`."""
-        return self._linear(self._e5.encode(texts))
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
+        vectors, cut = self._e5.encode_and_tell(texts)
+        return self._linear(vectors), cut
 
 
 def open_mapped(threads: int = 1) -> MappedE5:
