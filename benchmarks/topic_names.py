@@ -2,8 +2,8 @@
 
 python benchmarks/topic_names.py ../shared/eval/topics/banking77.jsonl.gz --show
 
-Prints a JSON object for each file. `groups` tells which questions were put together: `gold`, those of one label, so that
-only the naming is measured; or `found`, the topics of the stages `embed` and `topics` at as many topics as there are
+Prints a JSON object for each file. `groups` tells which questions were put together: `gold`, those of one label, so
+that only the naming is measured; or `found`, the topics of the stages `embed` and `topics`, as many as there are
 labels, each of which should be named like the label that most of its questions have. A word of a label counts as held
 where a word of the name begins alike; words that hardly tell labels apart ("card" in a bank) count as all others.
 
@@ -33,7 +33,9 @@ from chatlog.stage import held
 from chatlog.stages.embed import EmbedConfig, open_embed
 from chatlog.stages.topics import TopicsConfig, run_topics
 
-SMALL = frozenset("a an and by for from i in is my not of on or the to up what where who why how you your it app".split())
+SMALL = frozenset(
+    "a an and by for from i in is my not of on or the to up what where who why how you your it app".split()
+)
 """Words of labels that no name needs."""
 
 

@@ -93,7 +93,7 @@ class Explanation:
                 told = f"{hit['benchmark']} {hit['item']}, {found}"
                 yield Fact(f"message {hit['message']} ({hit['role']})", told, part=True)
         if row["topic_id"] is not None:
-            yield Fact("topic", f"{row['topic'] or row['topic_id']} (distance {row['topic_distance']:.2f})")
+            yield Fact("topic", topic_of(row))
         if row["moderation_status"] is not None:
             verdict = {True: "flagged", False: "not flagged", None: "no verdict"}[row["flagged"]]
             yield Fact("moderation", f"{row['moderation_status']}, {verdict}", against=bool(row["flagged"]))
@@ -140,6 +140,15 @@ def explain(root: str | Path, id: str) -> list[Explanation]:
     return found
 
 
+def topic_of(row: dict[str, Any]) -> str:
+    """A topic by its name and its theme's, from `topic_id`, `topic`, `theme` and `topic_distance`."""
+    if row["topic_id"] < 0:
+        return "none: it is like no topic"
+    name = row["topic"] or f"number {row['topic_id']}, of too few users to have a name"
+    theme = f", in {row['theme']}" if row["theme"] else ""
+    return f"{name}{theme} (distance {row['topic_distance']:.2f})"
+
+
 def explain_row(connection: duckdb.DuckDBPyConnection, row_id: int) -> Explanation | None:
     """The explanation of one row over a connection of chatlog.query.connect; None when there is no such row."""
     return next(iter(_explained(connection, "row_id = ?", row_id)), None)
@@ -149,7 +158,9 @@ def _explained(connection: duckdb.DuckDBPyConnection, condition: str, value: int
     rows = dicts(
         connection.execute(
             "SELECT c.* EXCLUDE (messages, moderation, pii, meta, system), t.label AS topic, "
-            "d.reason AS release_reason FROM conversations AS c LEFT JOIN topics AS t USING (topic_id) "
+            "theme.label AS theme, d.reason AS release_reason "
+            "FROM conversations AS c LEFT JOIN topics AS t USING (topic_id) "
+            "LEFT JOIN topics AS theme ON theme.topic_id = t.parent "
             f"LEFT JOIN decisions AS d USING (row_id) WHERE c.{condition} ORDER BY row_id",
             [value],
         )

@@ -115,3 +115,11 @@ def test_a_file_that_is_no_pipeline(tmp_path: Path, text: str) -> None:
         load(recipe)
     with pytest.raises(ConfigError, match="cannot read"):
         load(tmp_path / "none.toml")
+
+
+def test_a_global_stage_reads_what_it_can_use_where_a_stage_before_writes_it() -> None:
+    steps = {"stage": [{"use": "redact"}, {"use": "embed"}, {"use": "topics"}], "source": [SOURCE]}
+    after = plan(parse(steps, Path())).steps[-1].inputs
+    assert after["redacted"] == after["messages"] == "redact" and after["user_key"] == "ingest"
+    before = plan(parse({**steps, "stage": steps["stage"][1:]}, Path())).steps[-1].inputs
+    assert "redacted" not in before and before["messages"] == "ingest"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chatlog.errors import ConfigError, DataError
-from chatlog.explain import explain
+from chatlog.explain import explain, topic_of
 from chatlog.query import connect, rows_of, select
 from tests.conftest import ROOT
 
@@ -101,3 +101,32 @@ def test_explain_tells_what_was_decided(curated: Path) -> None:
     assert by_row.reason is None or not by_row.reason.startswith("duplicate")
     with pytest.raises(DataError, match="no conversation"):
         explain(curated / "run", "no such id")
+
+
+def test_topics_show_redacted_questions_and_names_of_their_own(curated: Path) -> None:
+    with connect(curated / "run") as connection:
+        topics = rows_of(connection, "FROM topics ORDER BY topic_id")
+        redacted = rows_of(connection, "SELECT messages FROM conversations WHERE redacted IS NOT NULL")
+        users = rows_of(
+            connection,
+            "SELECT topic_id, count(DISTINCT coalesce(user_key, row_id::VARCHAR)) AS n FROM conversations "
+            "WHERE topic_id IS NOT NULL GROUP BY topic_id",
+        )
+    asked = {" ".join(m["content"].split()) for row in redacted for m in row["messages"] if m["content"]}
+    enough = {row["topic_id"] for row in users if row["n"] >= 10}
+    told = [topic for topic in topics if topic["label"] is not None]
+    assert told and len({topic["label"].casefold() for topic in told}) == len(told)
+    assert all(topic["examples"] for topic in told if topic["topic_id"] in enough)
+    assert all(any(text.rstrip("…") in one for one in asked) for topic in told for text in topic["examples"])
+
+
+def test_explain_tells_topics_by_name(curated: Path) -> None:
+    row = {"topic_id": 3, "topic": "Baking", "theme": "Food", "topic_distance": 0.5}
+    assert topic_of(row) == "Baking, in Food (distance 0.50)"
+    assert topic_of({**row, "theme": None}) == "Baking (distance 0.50)"
+    assert topic_of({**row, "topic": None, "theme": None}).startswith("number 3, of too few users to have a name")
+    assert topic_of({**row, "topic_id": -1, "topic": "none", "topic_distance": None}) == "none: it is like no topic"
+    with connect(curated / "run") as connection:
+        (one,) = rows_of(connection, "SELECT row_id, label FROM conversations JOIN topics USING (topic_id) LIMIT 1")
+    (told,) = explain(curated / "run", str(one["row_id"]))
+    assert any(one["label"] in line for line in told.lines() if "topic" in line)

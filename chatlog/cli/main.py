@@ -8,7 +8,20 @@ from typing import Final
 
 import typer
 
-from chatlog.cli import browse, demo, evaluate, inspect, moderate, moderation, overlap, pii, pipelines, releases, train
+from chatlog.cli import (
+    browse,
+    demo,
+    evaluate,
+    inspect,
+    moderate,
+    moderation,
+    overlap,
+    pii,
+    pipelines,
+    releases,
+    topics,
+    train,
+)
 from chatlog.cli.output import JSON_FLAG, print_json
 from chatlog.errors import ChatlogError
 
@@ -31,6 +44,7 @@ overlap.add_to(app)
 pii.add_to(app)
 app.add_typer(moderate.app, name="moderate")
 moderation.add_to(app)
+app.add_typer(topics.app, name="topics")
 releases.add_to(app)
 evaluate.add_to(app)
 app.add_typer(train.app, name="train")

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from chatlog.errors import MissingExtra
 from chatlog.evaluate.labelled import Evaluation, read_rows
+from chatlog.models.embedding_config import EmbedConfig
 from chatlog.schema import KEY, MESSAGES
 from chatlog.stage import held
-from chatlog.stages.embed import EmbedConfig, open_embed
+from chatlog.stages.embed import open_embed
 from chatlog.stages.topics import TopicsConfig, run_topics
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from chatlog.errors import ConfigError, DataError, MissingExtra
 from chatlog.models import embedders_mix, embedders_use, minilm_int8
 from chatlog.models.e5_map.mapped import open_mapped
+from chatlog.models.embedders_tokens import (
+    Flags,
+    TextTokens,
+    Vectors,
+    by_length,
+    check_fits,
+    each_once,
+    module_folders,
+    position_limit,
+)
 from chatlog.models.weights import locate
-from chatlog.models.weights_code import refuse_pickles
 
 MINILM: Final = "all-MiniLM-L6-v2"
 """English; 384 dimensions, 22.7 M parameters, Apache-2.0; carried by a package, so that no network is needed."""
@@ -24,17 +31,11 @@ DEFAULT: Final = embedders_mix.NAME
 """MiniLM and the multilingual Universal Sentence Encoder in one vector, with e5 for languages that the latter does not
 know; all are carried by packages."""
 
+COMPOSED_HERE: Final = (embedders_mix.NAME, embedders_mix.WITHOUT_E5, embedders_use.NAME, minilm_int8.NAME)
+"""Names that are no sentence-transformers model, and run on engine `torch` alone."""
+
 MAX_TOKENS: Final = 256
 """The length that all-MiniLM-L6-v2 was made for (`max_seq_length` of its card); its positions end at 512."""
-
-_CHARACTERS_PER_TOKEN: Final = 64
-# A tokenizer reads a text to its end before it cuts, so that a message of 50 MB would cost minutes. Ordinary
-# text has 1 to 6 characters a token: what is cut here lies behind the token limit.
-
-_TOKENS_PER_BATCH: Final = 8192
-# Activations of one layer then stay near the size of a CPU's last cache; larger batches are slower there.
-
-Vectors = npt.NDArray[np.float32]
 
 
 class Embedder(Protocol):
@@ -88,7 +89,7 @@ def open_embedder(
         DataError: its files are damaged.
         MissingExtra: sentence-transformers is not installed.
     """
-    if name in (embedders_mix.NAME, embedders_mix.WITHOUT_E5, embedders_use.NAME, minilm_int8.NAME):
+    if name in COMPOSED_HERE:
         _refuse_settings(name, prompt, dim, device)
         if name == embedders_use.NAME:
             return embedders_use.open_use(characters=embedders_use.EMBEDDED_CHARACTERS)
@@ -98,7 +99,7 @@ def open_embedder(
         open_foreign = partial(open_mapped, threads) if name == embedders_mix.NAME else None
         return embedders_mix.MixedEmbedder(name, english, open_foreign)
     folder = locate(name)
-    _refuse_code(name, folder)
+    module_folders(name, folder)
     try:
         import torch
         from sentence_transformers import SentenceTransformer
@@ -130,100 +131,38 @@ def _refuse_settings(name: str, prompt: str, dim: int | None, device: str) -> No
 
 
 class _SentenceTransformer:
-    """Batches hold texts of one token length only.
-
-    No text is padded then, and its vector does not depend on its neighbours: what is left is the last bit
-    that a matrix product may round otherwise in a batch of another height, about 1e-7, a thousandth of
-    what float16 can tell apart.
-    """
-
     def __init__(self, name: str, model: Any, max_tokens: int, prompt: str, dim: int | None) -> None:
         full = int(model.get_embedding_dimension())
-        if dim is not None and dim > full:
-            raise ConfigError(f"model {name} gives {full} dimensions, the config asks for {dim}")
-        limit = _position_limit(model)
-        if limit is not None and max_tokens > limit:
-            raise ConfigError(f"model {name} reads {limit} tokens at most, the config asks for {max_tokens}")
+        network = getattr(model.transformers_model, "config", None)
+        limit = position_limit(getattr(network, "max_position_embeddings", None), model.tokenizer)
+        check_fits(name, full=full, dim=dim, limit=limit, max_tokens=max_tokens)
         self.name = name
         self.dim = dim or full
         self.max_tokens = max_tokens
         self._model = model
-        self._prompt = prompt
-        self._tokenizer = model.tokenizer
+        self._tokens = TextTokens(model.tokenizer, max_tokens, prompt)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of unit length, `(len(texts), dim) float32`."""
-        import torch
+        return self.encode_and_tell(texts)[0]
 
-        distinct = list(dict.fromkeys(texts))
-        vectors = np.zeros((len(distinct), self.dim), dtype=np.float32)
-        tokens = self._tokens(distinct)
-        with torch.inference_mode():
-            for batch in _batches([len(ids) for ids in tokens]):
-                ids = torch.tensor([tokens[i] for i in batch], device=self._model.device)
-                features = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-                out = self._model(features)["sentence_embedding"]
-                vectors[batch] = out[:, : self.dim].float().cpu().numpy()
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors /= np.where(norms == 0, 1, norms)
-        row = {text: i for i, text in enumerate(distinct)}
-        return vectors[[row[text] for text in texts]] if texts else vectors
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
+        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`."""
-        return np.array([len(ids) for ids in self._tokens(list(texts))], dtype=np.int32)
+        return self._tokens.counts(texts)
 
-    def _tokens(self, texts: list[str]) -> list[list[int]]:
-        if not texts:
-            return []
-        width = self.max_tokens * _CHARACTERS_PER_TOKEN
-        prepared = [(self._prompt + text)[:width] for text in texts]
-        # A lone surrogate is a valid str and no valid UTF-8; the tokenizer would refuse the whole batch.
-        prepared = [text.encode("utf-8", "replace").decode("utf-8") for text in prepared]
-        # Text is data: "[SEP]" in a message is five characters, not a separator; hence split_special_tokens.
-        encoded = self._tokenizer(prepared, truncation=True, max_length=self.max_tokens, split_special_tokens=True)
-        ids: list[list[int]] = encoded["input_ids"]
-        return ids
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
+        tokens, cut = self._tokens.of(texts)
+        return by_length(tokens, self.dim, self._run), cut
 
+    def _run(self, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:
+        import torch
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices, grouped by equal length, at most `_TOKENS_PER_BATCH` tokens a group; long texts first."""
-    by_length: dict[int, list[int]] = {}
-    for index, length in enumerate(lengths):
-        by_length.setdefault(length, []).append(index)
-    for length in sorted(by_length, reverse=True):
-        indices = by_length[length]
-        size = max(1, _TOKENS_PER_BATCH // max(1, length))
-        for start in range(0, len(indices), size):
-            yield indices[start : start + size]
-
-
-def _position_limit(model: Any) -> int | None:
-    """The longest input in tokens, or None where neither the tokenizer nor the network tells one."""
-    config = getattr(model.transformers_model, "config", None)
-    told = (getattr(config, "max_position_embeddings", None), model.tokenizer.model_max_length)
-    # Tokenizers without a limit tell 1e30.
-    known = [int(n) for n in told if n is not None and 0 < n < 1_000_000]
-    return min(known, default=None)
-
-
-def _refuse_code(name: str, folder: Path) -> None:
-    """Nothing, when the folder holds neither pickled weights nor classes of its own.
-
-    sentence-transformers would run a class that `modules.json` names from a local folder, and unpickle a
-    module that has no safetensors file.
-    """
-    if not folder.is_dir():
-        raise ConfigError(f"model {name}: {folder.name} is a file; a sentence-transformers model is a folder")
-    try:
-        modules = orjson.loads((folder / "modules.json").read_bytes())
-        classes = [str(module["type"]) for module in modules]
-        folders = [folder / str(module["path"]) for module in modules]
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"model {name}: {folder} holds no readable modules.json; it is no sentence-transformers model"
-        ) from error
-    foreign = [kind for kind in classes if not kind.startswith("sentence_transformers.")]
-    if foreign:
-        raise ConfigError(f"model {name} brings code of its own ({foreign[0]}), which is never run")
-    refuse_pickles(name, {folder, *folders})
+        with torch.inference_mode():
+            ids = torch.from_numpy(tokens).to(self._model.device)
+            made = self._model({"input_ids": ids, "attention_mask": torch.ones_like(ids)})["sentence_embedding"]
+            found: npt.NDArray[np.floating] = made.float().cpu().numpy()
+            return found

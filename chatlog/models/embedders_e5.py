@@ -12,6 +12,7 @@ import numpy.typing as npt
 from chatlog.errors import ConfigError, MissingExtra
 from chatlog.models.bert_int8 import Network, encoded
 from chatlog.models.e5_file import E5File, dequantised, read_e5
+from chatlog.models.embedders_tokens import Flags, Vectors, each_once, unicode_text
 from chatlog.models.weights import locate
 
 if TYPE_CHECKING:
@@ -47,8 +48,6 @@ _EMBEDDINGS: Final = {
 }
 _SPECIAL: Final = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
-Vectors = npt.NDArray[np.float32]
-
 
 class E5Embedder:
     """Unit vectors of texts in any language; a text is cut after `max_tokens`, its special tokens included."""
@@ -66,24 +65,23 @@ class E5Embedder:
         """Vectors of unit length, `(len(texts), 384) float32`, in the order of `texts`."""
         return self.encode_and_tell(texts)[0]
 
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
         """As `encode`; and which texts were cut, `(len(texts),) bool`."""
-        distinct = list(dict.fromkeys(texts))
-        tokens, cut = self._tokens(distinct)
-        vectors = encoded(self._network, tokens)
-        place = {text: row for row, text in enumerate(distinct)}
-        rows = np.array([place[text] for text in texts], dtype=np.intp)
-        return vectors[rows], cut[rows]
+        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`; `max_tokens` where it was cut."""
         return np.array([len(ids) for ids in self._tokens(texts)[0]], dtype=np.int32)
 
-    def _tokens(self, texts: Sequence[str]) -> tuple[list[list[int]], npt.NDArray[np.bool_]]:
-        width = self.max_tokens * _CHARACTERS_PER_TOKEN
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
+        tokens, cut = self._tokens(texts)
+        return encoded(self._network, tokens), cut
+
+    def _tokens(self, texts: Sequence[str]) -> tuple[list[list[int]], Flags]:
+        width, most = self.max_tokens * _CHARACTERS_PER_TOKEN, self.max_tokens
         found = self._tokenizer.ids([_PROMPT + text[:width] for text in texts])
-        cut = np.array([len(ids) > self.max_tokens for ids in found], dtype=bool)
-        return [[*ids[: self.max_tokens - 1], ids[-1]] if len(ids) > self.max_tokens else ids for ids in found], cut
+        cut = [len(ids) > most or len(text) > width for ids, text in zip(found, texts, strict=True)]
+        return [ids if len(ids) <= most else [*ids[: most - 1], ids[-1]] for ids in found], np.array(cut, dtype=bool)
 
 
 class Tokenizer:
@@ -106,10 +104,8 @@ class Tokenizer:
         return [[self._begin, *self._pipeline.encode(self._fold(text)).ids, self._end] for text in texts]
 
     def _fold(self, text: str) -> str:
-        # A lone surrogate is a valid str and no valid UTF-8.
-        text = text.encode("utf-8", "replace").decode("utf-8").translate(self._folded)
         # The file's map takes one character each; a letter and its mark are put together as XLM-R has them.
-        text = unicodedata.normalize("NFC", text)
+        text = unicodedata.normalize("NFC", unicode_text(text).translate(self._folded))
         while "  " in text:
             text = text.replace("  ", " ")
         return text

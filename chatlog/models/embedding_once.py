@@ -9,7 +9,8 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from chatlog.models.embedders import Embedder, Vectors
+from chatlog.models.embedders import Embedder
+from chatlog.models.embedders_tokens import Vectors
 from chatlog.models.embedding_cache import EmbeddingCache, text_key
 
 Halves = npt.NDArray[np.float16]
@@ -61,9 +62,9 @@ class EmbedsOnce:
         """What was counted since it was opened; see chatlog.stage.Counting.
 
         `texts` are those `embedded`, those `repeated` that this worker had before, and those `cached`; of those
-        embedded so many were `cut`, where the model tells it.
+        embedded so many were `cut`, where the model tells it. Engines add what they count themselves.
         """
-        counts = dict(self._counts)
+        counts = dict(self._counts) | dict(getattr(self._embedder, "counts", {}))
         if self._cache:
             counts |= {"caches_remade": self._cache.remade, "not_cached": self._cache.unwritten}
         return counts

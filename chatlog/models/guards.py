@@ -144,11 +144,13 @@ class Question:
         prompt: rendered, special tokens and all, or messages for the model's own template.
         max_tokens: the longest answer.
         choices: the only answers allowed, for engines that can hold a model to them; empty for free text.
+        schema: a JSON schema that the answer must fit, likewise; its log-probabilities are not asked for.
     """
 
     prompt: str | Chat
     max_tokens: int
     choices: tuple[str, ...] = ()
+    schema: str = ""
 
 
 class Guard(Protocol):

@@ -46,14 +46,14 @@ class LanguageMeans:
         return vectors - np.stack([self.means.get(code, self.main) for code in codes])
 
 
-def fit_language_means(vectors: Matrix, codes: Sequence[str]) -> LanguageMeans:
-    """Means of `vectors`, `(n, dim) float32`, by the code of each, of languages with LEAST and more."""
+def fit_language_means(vectors: Matrix, codes: Sequence[str], scale: float = 1.0) -> LanguageMeans:
+    """Means of `vectors`, `(n, dim) float32`, by the code of each, of languages with LEAST and more; times `scale`."""
     named = np.array(codes, dtype=object)
     means: dict[str, Matrix] = {}
     counts = Counter(code for code in codes if code != UNSURE)
     for code, count in sorted(counts.items()):
         if count >= max(LEAST, LEAST_SHARE * len(codes)):
-            means[code] = vectors[named == code].mean(axis=0, dtype=np.float64).astype(np.float32)
+            means[code] = (scale * vectors[named == code].mean(axis=0, dtype=np.float64)).astype(np.float32)
     nothing = np.zeros(vectors.shape[1], dtype=np.float32)
     main = max(means, key=lambda code: counts[code], default=UNSURE)
     return LanguageMeans(means, means.get(main, nothing))

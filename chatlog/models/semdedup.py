@@ -63,7 +63,7 @@ def _clusters(vectors: Matrix, rows: Rows, seed: int) -> Iterator[Rows]:
         return
     chosen = np.sort(np.random.default_rng(seed).choice(len(rows), min(len(rows), _SAMPLE), replace=False))
     count = min(256, -(-len(rows) * 4 // _WHOLE))
-    clusters = fit_clusters(vectors[rows[chosen]], count, count, seed)
+    clusters = fit_clusters(vectors[rows[chosen]], count, seed)
     nearest = np.concatenate(
         [clusters.assign(vectors[rows[at : at + _BLOCK]])[0] for at in range(0, len(rows), _BLOCK)]
     )

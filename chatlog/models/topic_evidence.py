@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
@@ -11,12 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from chatlog.models.topic_members import Member, Members, drawn
+from chatlog.errors import MissingExtra
+from chatlog.models.topic_members import Member, Members, Told, drawn
+from chatlog.models.topic_naming import NamingConfig, check_naming
+from chatlog.models.topic_renaming import name_by_model
 from chatlog.schema import KEY
 from chatlog.stage import Config
-from chatlog.text.keywords import Corpus
-from chatlog.text.term_choice import Term
-from chatlog.text.titles import theme_titles, titles
+from chatlog.text.corpus import Corpus
+from chatlog.text.keywords import best_terms
+from chatlog.text.titles import theme_titles, titles, unique
 
 MIN_USERS: Final = 10
 """Users below whom nothing is told of what they asked about."""
@@ -26,6 +29,9 @@ OUTLIERS: Final = -1
 
 NONE: Final = "none"
 """What those are called."""
+
+VARIOUS: Final = "Various questions"
+"""What a topic is called of which no word was written by enough users."""
 
 
 class EvidenceConfig(Config):
@@ -48,12 +54,19 @@ class EvidenceConfig(Config):
     example_length: int = Field(default=200, ge=20, le=2000)
     """Characters after which such a prompt is cut."""
 
+    naming: NamingConfig | None = None
+    """An instruct model that names topics; without it, and where its answer will not do, keywords do."""
+
+    def identity(self) -> dict[str, Any]:
+        """What of the settings decides the values; of `naming` not where and how fast it runs."""
+        return {**super().identity(), "naming": None if self.naming is None else self.naming.identity()}
+
 
 TOPICS_TABLE: Final = pa.schema(
     [
         pa.field("topic_id", pa.int32()),  # themes follow the topics; -1 stands for conversations without a topic
         pa.field("label", pa.string()),  # unique; null for a topic of fewer than `min_users` users
-        pa.field("named_by", pa.string()),  # llm or keywords; null without a label, and for `none`
+        pa.field("named_by", pa.string()),  # llm or keywords; null where neither said anything
         pa.field("keywords", pa.list_(pa.string())),
         pa.field("size", pa.int64()),  # conversations
         pa.field("parent", pa.int32()),  # the theme
@@ -72,28 +85,17 @@ Rows = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float32]
 
 
-@dataclass
-class Told:
-    """One row of the table of topics, while it is made.
+def check_evidence(config: EvidenceConfig) -> None:
+    """Nothing, when keywords can be found and the model that names topics can be asked.
 
-    Attributes:
-        topics: those that it is made of: itself, or those of a theme.
-        shown: whether enough users asked about it.
-        terms: its keywords, the best first.
-        nearest: members that stand for it, the nearest first.
-        random: others, drawn by a hash.
+    Raises:
+        ConfigError: a setting of `naming` is missing or wrong.
+        MissingExtra: icu4py is not installed, or vLLM where it is needed.
     """
-
-    topic_id: int
-    topics: Sequence[int]
-    size: int
-    shown: bool
-    parent: int | None = None
-    label: str | None = None
-    named_by: str | None = None
-    terms: Sequence[Term] = ()
-    nearest: Sequence[Member] = ()
-    random: Sequence[Member] = field(default=())
+    if find_spec("icu4py") is None:
+        raise MissingExtra("keywords of topics", "embed")
+    if config.naming is not None:
+        check_naming(config.naming)
 
 
 class TopicEvidence:
@@ -176,9 +178,15 @@ class TopicEvidence:
         taken = {NONE}
         for group, name in ((topics, titles), (themes, theme_titles)):
             shown = [one for one in group if one.shown]
-            found = self._corpus.terms([one.topics for one in shown], self._config.keywords, self._config.min_documents)
+            sets = [one.topics for one in shown]
+            found = best_terms(self._corpus, sets, self._config.keywords, self._config.min_documents)
             for one, terms, label in zip(shown, found, name(found, taken), strict=True):
-                one.terms, one.label, one.named_by = terms, label, "keywords" if label else None
+                one.terms, one.named_by = terms, "keywords" if label else None
+                # Questions that have no word in common, as in a topic of many languages.
+                one.label = label or unique(VARIOUS, taken)
+        if self._config.naming is not None:
+            named = [one for one in (*topics, *themes) if one.shown]
+            name_by_model(named, self._config.naming, self._corpus, self._config.min_documents, taken)
         return [*topics, *themes]
 
     def _about(self, number: int, topics: Sequence[int], parent: int | None) -> Told:
@@ -186,8 +194,10 @@ class TopicEvidence:
         shown = len(set().union(*(self._users[topic] for topic in topics))) >= self._config.min_users
         one = Told(number, topics, size, shown, parent)
         if shown:
-            # The nearest of a theme are its topics' nearest in turn, the largest topic's first.
-            by_size = sorted(topics, key=lambda topic: (-int(self._sizes[topic]), topic))
+            # The nearest of a theme are its topics' nearest in turn, the largest topic's first; not those of one that
+            # is too small to be told itself.
+            large = [topic for topic in topics if len(self._users[topic]) >= self._config.min_users]
+            by_size = sorted(large, key=lambda topic: (-int(self._sizes[topic]), topic))
             one.nearest = _in_turn([self._members[topic].nearest() for topic in by_size], _MEDOIDS)
             one.random = _in_turn([self._members[topic].random() for topic in by_size], _RANDOM)
         return one

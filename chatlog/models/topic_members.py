@@ -1,13 +1,16 @@
-"""Questions that stand for a topic: the nearest to its centre, and some drawn by a hash."""
+"""What is known of a topic, and questions that stand for it: the nearest to its centre, and some drawn by a hash."""
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from chatlog.text.term_choice import Term
 
 Rows = npt.NDArray[np.int64]
 
@@ -32,6 +35,30 @@ class Member:
     who: int
     text: str
     redacted: bool
+
+
+@dataclass
+class Told:
+    """One row of the table of topics, while it is made.
+
+    Attributes:
+        topics: those that it is made of: itself, or those of a theme.
+        shown: whether enough users asked about it.
+        terms: its keywords, the best first.
+        nearest: members that stand for it, the nearest first.
+        random: others, drawn by a hash.
+    """
+
+    topic_id: int
+    topics: Sequence[int]
+    size: int
+    shown: bool
+    parent: int | None = None
+    label: str | None = None
+    named_by: str | None = None
+    terms: Sequence[Term] = ()
+    nearest: Sequence[Member] = ()
+    random: Sequence[Member] = ()
 
 
 class Members:

@@ -215,7 +215,7 @@ def _gpus(config: ModerateConfig) -> int:
         return 0
     import os
 
-    from chatlog.models.engines.vllm import shared_out, visible_devices
+    from chatlog.models.engines.vllm_workers import shared_out, visible_devices
 
     return len(shared_out(visible_devices(os.environ), config.tensor_parallel)) * config.tensor_parallel
 

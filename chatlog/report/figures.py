@@ -9,11 +9,13 @@ from typing import Any, Final
 
 import duckdb
 
+from chatlog.models import topic_evidence
+
 Row = Mapping[str, Any]
 Plot = dict[str, Any]
 """A plotly figure: `data`, `layout`, and `tone`, the colour that the style sheet gives its one series."""
 
-MIN_USERS: Final = 10
+MIN_USERS: Final = topic_evidence.MIN_USERS
 """Users below whom a topic or a cluster of duplicates shows no name and no text."""
 
 _MIN_USERS: Final = "$min_users"

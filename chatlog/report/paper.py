@@ -41,7 +41,7 @@ ORDER BY conversations DESC, language LIMIT 15"""
 _TOPICS: Final = f"""WITH {NAMED}, asked AS (
   -- As in the paper: prompts of 32 to 1536 characters.
   SELECT topic_id FROM conversations
-  WHERE topic_id IS NOT NULL AND kept IS NOT FALSE
+  WHERE topic_id >= 0 AND kept IS NOT FALSE  -- below 0: in no topic
     AND len({USER_TURNS}[1].content) BETWEEN 32 AND 1536
 )
 SELECT topic, count(*) AS conversations, count(*) / sum(count(*)) OVER () AS share, any_value(keywords) AS keywords

@@ -3,63 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal, Self, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
 
-from chatlog.errors import ConfigError
-from chatlog.models.embedders import DEFAULT, MAX_TOKENS, Embedder, open_embedder
 from chatlog.models.embedding_cache import EmbeddingCache, cache_identity, forget
-from chatlog.models.embedding_column import DIMENSIONS, EMBEDDING, to_column
+from chatlog.models.embedding_column import EMBEDDING, to_column
+from chatlog.models.embedding_config import EmbedConfig, Which
 from chatlog.models.embedding_once import EmbedsOnce
-from chatlog.models.weights import check_name, content_identity
+from chatlog.models.embedding_opening import check_embedder, opened_embedder
+from chatlog.models.weights import content_identity
 from chatlog.schema import MESSAGES
-from chatlog.stage import BatchFn, Config, Stage
-
-_Which = Literal["first_user", "user", "conversation"]
-
-
-class EmbedConfig(Config):
-    """Settings of `embed`."""
-
-    model: str = DEFAULT
-    """`minilm+use+e5` or `minilm+use` (chatlog.models.embedders_mix), `use-multilingual-v3`, or a sentence-transformers
-    model: a carried name, a path, or a Hub id with its revision."""
-
-    text: _Which = "first_user"
-    """What is embedded: the user's first turn that has text (a follow-up such as "shorter, please" has no
-    topic of its own); all of the user's turns; or every turn."""
-
-    max_tokens: int = Field(default=MAX_TOKENS, ge=8, le=32_768)
-    """Tokens after which the text is cut."""
-
-    prompt: str = Field(default="", max_length=1000)
-    """Put before each text, for models that were trained with an instruction ("query: ")."""
-
-    dimensions: int | None = Field(default=None, ge=1, le=DIMENSIONS)
-    """Keep only so many leading dimensions, for models trained for it (Matryoshka); null keeps all."""
-
-    device: Literal["cpu", "cuda"] = "cpu"
-    """Where the model runs. A GPU gives other last bits than a CPU, so it is never chosen silently."""
-
-    cache: str = ""
-    """A folder where vectors are kept between runs, by model, settings and text, relative to the pipeline's file;
-    empty for none. It holds no text, but is as private as a run: vectors tell much of what a text says."""
-
-    def located(self, base: Path) -> Self:
-        """With the cache's absolute path."""
-        if not self.cache:
-            return self
-        return self.model_copy(update={"cache": str((base / Path(self.cache).expanduser()).resolve())})
-
-    def identity(self) -> dict[str, Any]:
-        """What decides the values: not where they are kept."""
-        return {name: value for name, value in super().identity().items() if name != "cache"}
-
+from chatlog.stage import BatchFn, Stage
 
 _VERSION: Final = 2
 _READS: Final = pa.schema([pa.field("messages", MESSAGES)])
@@ -112,36 +70,25 @@ def open_embed(config: EmbedConfig, secret: bytes = b"") -> Iterator[BatchFn]:
         secret: the run's key, under which texts stand in the cache.
 
     Raises:
-        ConfigError: the model's vectors are longer than the column.
+        ConfigError: the model cannot do what the config asks, or its vectors are longer than the column.
+        RemoteError: a server gives no vector. It is raised from the batch function too: the column has no place to
+            say that a text has none for now, and null would say that there is no text.
     """
-    if not config.cache:
-        embedder = _opened(config)
-        yield _Embed(config, EmbedsOnce(lambda: embedder))
-        return
-    with closing(EmbeddingCache(Path(config.cache), _model_identity(config), secret)) as cache:
-        yield _Embed(config, EmbedsOnce(lambda: _opened(config), cache))
-
-
-def _opened(config: EmbedConfig) -> Embedder:
-    embedder = open_embedder(
-        config.model,
-        max_tokens=config.max_tokens,
-        prompt=config.prompt,
-        dim=config.dimensions,
-        device=config.device,
-    )
-    if embedder.dim > DIMENSIONS:
-        raise ConfigError(
-            f"embed: model {config.model} gives {embedder.dim} dimensions, the column holds {DIMENSIONS}; "
-            f"set dimensions = {DIMENSIONS} if the model was trained to be cut (Matryoshka)"
-        )
-    return embedder
+    with ExitStack() as stack:
+        if not config.cache:
+            embedder = stack.enter_context(opened_embedder(config))
+            yield _Embed(config, EmbedsOnce(lambda: embedder))
+            return
+        cache = stack.enter_context(closing(EmbeddingCache(Path(config.cache), _model_identity(config), secret)))
+        yield _Embed(config, EmbedsOnce(lambda: stack.enter_context(opened_embedder(config)), cache))
 
 
 def _model_identity(config: EmbedConfig) -> str:
     """What decides a text's vector: every setting but which text is taken, the weights, and this code's version."""
     settings = {name: value for name, value in config.identity().items() if name != "text"}
-    return cache_identity({"settings": settings, "weights": content_identity(config.model), "version": _VERSION})
+    # Servers may give one name to different models.
+    told = {"settings": settings, "weights": content_identity(config.model), "servers": sorted(config.urls)}
+    return cache_identity(told | {"version": _VERSION})
 
 
 def forget_texts(config: EmbedConfig, conversations: Iterable[list[dict[str, Any]] | None], secret: bytes) -> int:
@@ -154,18 +101,8 @@ def forget_texts(config: EmbedConfig, conversations: Iterable[list[dict[str, Any
     """
     if not config.cache or not Path(config.cache).is_dir():
         return 0
-    texts = {text_of(messages, which) for messages in conversations for which in get_args(_Which)}
+    texts = {text_of(messages, which) for messages in conversations for which in get_args(Which)}
     return forget(Path(config.cache), sorted(texts - {""}), secret)
-
-
-def check_embed(config: EmbedConfig) -> None:
-    """Nothing, when the model can be found.
-
-    Raises:
-        ConfigError: its name leads nowhere.
-        MissingExtra: the package that carries it is not installed.
-    """
-    check_name(config.model)
 
 
 EMBED: Final = Stage(
@@ -176,7 +113,7 @@ EMBED: Final = Stage(
     writes=_WRITES,
     open=open_embed,
     keyed=True,  # by the key a cache names its texts; the vectors do not depend on it
-    check=check_embed,
+    check=check_embedder,
     # 2000 texts of 256 tokens are about two minutes of one core.
     checkpoint_rows=2000,
 )

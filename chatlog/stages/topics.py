@@ -1,44 +1,85 @@
-"""The stage `topics`: clusters of the embeddings, each with a name, and a map of them."""
+"""The stage `topics`: what is asked, as topics within themes, each with a name, and a map of them."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Final
+from pathlib import Path
+from typing import Any, Final, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from chatlog.models.clusters import Clusters, fit_clusters
-from chatlog.models.embedding_column import DIMENSIONS, EMBEDDING, halves, used_width
-from chatlog.models.landmarks import Map, fit_map
-from chatlog.models.language_means import UNSURE, LanguageMeans, fit_language_means
-from chatlog.models.lid import LanguageIdentifier
-from chatlog.models.topic_evidence import TOPICS_TABLE, EvidenceConfig, TopicEvidence, question
-from chatlog.schema import KEY, MESSAGES
-from chatlog.stage import GlobalStage, ReadShard
-from chatlog.text.prose import prose_lines
+from chatlog.errors import ConfigError
+from chatlog.models.clusters import fit_clusters
+from chatlog.models.embedding_column import EMBEDDING, halves
+from chatlog.models.landmarks import fit_map
+from chatlog.models.topic_evidence import TOPICS_TABLE, EvidenceConfig, TopicEvidence, check_evidence
+from chatlog.models.topic_model import (
+    MODEL_FILE,
+    MODEL_TABLE,
+    TopicModel,
+    keep_names,
+    model_folder,
+    read_model,
+    unlike,
+)
+from chatlog.models.topic_sample import Matrix, Selection, SelectionConfig, draw
+from chatlog.models.topic_space import fit_space, plain_space
+from chatlog.models.topic_tree import cut_tree
+from chatlog.schema import MESSAGES
+from chatlog.stage import GlobalStage, ReadShard, file_digest
 
 
-class TopicsConfig(EvidenceConfig):
+class TopicsConfig(SelectionConfig, EvidenceConfig):
     """Settings of `topics`."""
 
+    method: Literal["tree", "kmeans"] = "tree"
+    """`tree`: topics within themes, of embeddings less their language that are drawn to their neighbours
+    (chatlog.models.topic_space, topic_tree). `kmeans`: k-means on the embeddings as they are, as LMSYS-Chat-1M's
+    Figure 3 was made; no themes, no outliers, and `k` must be told."""
+
     k: int = Field(default=0, ge=0, le=10_000)
-    """Number of topics; 0 chooses it by the Bayesian information criterion (chatlog.models.clusters)."""
+    """Number of topics; 0 chooses it by the Bayesian information criterion."""
 
     max_topics: int = Field(default=256, ge=1, le=512)
     """Most topics that k = 0 may choose."""
 
-    sample: int = Field(default=50_000, ge=100, le=1_000_000)
-    """Conversations that the topics are learned from, drawn by a hash of their key; all are assigned."""
+    themes: bool = True
+    """Put topics in themes, where there are nine topics or more."""
 
-    language_neutral: bool = True
-    """Take the mean of each language with 30 conversations and more out of the embeddings, so that topics are
-    not languages. An embedder that was trained on many languages may need it less."""
+    outliers: float = Field(default=3.0, ge=0, le=100)
+    """Robust standard deviations, below the median, of a question's likeness to its fifteenth nearest in the sample,
+    from which on it is in no topic ("none", topic_id -1); 0 gives every question a topic."""
 
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
-    """Of the sample, of k-means and of the map."""
+    model: str = ""
+    """A run folder, or the folder of its stage `topics`, whose topics are taken as they are; empty to learn new ones.
+    Settings of learning then have no effect."""
+
+    model_digest: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+    """SHA-256 of that model's file, filled in when a pipeline is read."""
+
+    @model_validator(mode="after")
+    def _told(self) -> Self:
+        if self.method == "kmeans" and not self.k and not self.model:
+            raise ValueError("method = 'kmeans' needs k, the number of topics (LMSYS-Chat-1M: 20)")
+        if 0 < self.max_length < self.min_length:
+            raise ValueError(f"max_length {self.max_length} is less than min_length {self.min_length}")
+        return self
+
+    def located(self, base: Path) -> Self:
+        """The same settings with the model's place made absolute, and its digest."""
+        if not self.model:
+            return self
+        folder = (base / Path(self.model).expanduser()).resolve()
+        digest = self.model_digest or file_digest(model_folder(folder) / MODEL_FILE)
+        return self.model_copy(update={"model": str(folder), "model_digest": digest})
+
+    def identity(self) -> dict[str, Any]:
+        """A model counts by its content."""
+        told = super().identity()
+        del told["model"]
+        return told
 
 
 _READS: Final = pa.schema(
@@ -47,130 +88,93 @@ _READS: Final = pa.schema(
 _OPTIONAL: Final = pa.schema([pa.field("redacted", pa.bool_())])
 _WRITES: Final = pa.schema(
     [
-        pa.field("topic_id", pa.int32()),  # 0 is the largest in the sample
-        pa.field("topic_distance", pa.float32()),  # Euclidean, to the topic's centre, less the language
+        pa.field("topic_id", pa.int32()),  # 0 is the largest in the sample; -1 an outlier; null without a vector
+        pa.field("topic_distance", pa.float32()),  # Euclidean, to the centre of the nearest topic
         pa.field("topic_x", pa.float32()),  # of the map, -1 to 1
         pa.field("topic_y", pa.float32()),
     ]
 )
 
-LANGUAGE_MODEL: Final = "lid.176.ftz"
-"""By which the language of a question is told; carried by a package, as in the stage `language`."""
-
-_LANGUAGE_SAMPLE: Final = 500
-_LANGUAGE_SCORE: Final = 0.8
-_LANGUAGE_LETTERS: Final = 12
-
-Rows = npt.NDArray[np.int64]
-Matrix = npt.NDArray[np.float32]
-
 
 def run_topics(config: TopicsConfig, readers: Sequence[ReadShard]) -> Generator[pa.Table, None, dict[str, pa.Table]]:
-    """Yields one table a shard, in order; returns the table of topics.
+    """Yields one table a shard, in order; returns the table of topics and the model.
 
     Two passes: one draws the sample, one assigns. What is held is the sample and one shard.
 
     Raises:
+        DataError: the model of another run is damaged.
         MissingExtra: scikit-learn is not installed.
     """
-    codes_of = _Languages(config)
-    rows, vectors, codes = _draw(config, readers, codes_of)
-    means = fit_language_means(vectors, codes)
-    vectors = means.remove(vectors, codes)
-    clusters = fit_clusters(vectors, config.k, config.max_topics, config.seed)
-    plane = fit_map(vectors, config.seed)
-    about = TopicEvidence(config, rows, len(clusters.centres))
+    taken = read_model(Path(config.model)) if config.model else None
+    selection = Selection(config, config.language_neutral if taken is None else taken.neutral)
+    rows, vectors, codes = draw(config, readers, selection)
+    if taken is not None:
+        unlike(vectors, taken)
+    model = _fit(config, vectors, codes) if taken is None else taken
+    about = TopicEvidence(config, rows, len(model.clusters.centres))
     for read in readers:
-        yield _assign(read(), codes_of, means, clusters, plane, about)
-    return {"topics": about.table()}
+        yield _assign(read(), selection, model, about)
+    topics = about.table(model.parents)
+    if taken is not None:
+        topics = keep_names(topics, Path(config.model))
+    return {"topics": topics, "topic_model": model.table()}
 
 
-class _Languages:
-    """The language of each question, by its own text alone; one code for all where the config says so."""
-
-    def __init__(self, config: TopicsConfig) -> None:
-        self._identifier = LanguageIdentifier(LANGUAGE_MODEL) if config.language_neutral else None
-
-    def of(self, messages: pa.ChunkedArray, indices: Sequence[int]) -> list[str]:
-        """The codes of the rows at `indices`; scripts and regions of one language are one."""
-        if self._identifier is None:
-            return [UNSURE] * len(indices)
-        found = []
-        questions = [question(messages[index].as_py()) for index in indices]
-        for words, weights in prose_lines(questions, _LANGUAGE_SAMPLE):
-            guess = self._identifier.guess(words, weights)
-            sure = guess.score >= _LANGUAGE_SCORE and guess.weight >= _LANGUAGE_LETTERS
-            found.append(guess.code.split("-")[0] if sure else UNSURE)
-        return found
+def _fit(config: TopicsConfig, vectors: Matrix, codes: Sequence[str]) -> TopicModel:
+    if config.method == "kmeans":
+        space = plain_space(vectors.shape[1])
+        clusters = fit_clusters(vectors, config.k, config.seed)
+        return TopicModel(space, clusters, None, fit_map(vectors, config.seed), neutral=False)
+    space = fit_space(vectors, codes, config.k, config.outliers, config.seed)
+    cut = cut_tree(space.moved, space.landmarks, config.k, config.max_topics, config.seed, config.themes)
+    return TopicModel(space, cut.clusters, cut.themes, fit_map(space.moved, config.seed), config.language_neutral)
 
 
-def _vectors(column: pa.ChunkedArray, width: int) -> tuple[npt.NDArray[np.bool_], Matrix]:
-    """Which rows have a vector, `(n,) bool`, and of those the first dimensions, `(m, width) float32`."""
-    there, found = halves(column)
-    return there, found[:, :width].astype(np.float32)
-
-
-def _draw(config: TopicsConfig, readers: Sequence[ReadShard], codes_of: _Languages) -> tuple[Rows, Matrix, list[str]]:
-    """The keys, vectors and languages of the sample, in the order of their keys.
-
-    A row's chance is a hash of its key: the same rows are drawn whatever the shards' order.
-    """
-    kept_ticket = np.zeros(0, dtype=np.uint64)
-    kept_row = np.zeros(0, dtype=np.int64)
-    kept = np.zeros((0, DIMENSIONS), dtype=np.float16)
-    codes: dict[int, str] = {}
-    for read in readers:
-        table = read()
-        there, vectors = halves(table.column("embedding"))
-        keys = np.asarray(table.column(KEY.name), dtype=np.int64)
-        ticket = np.concatenate([kept_ticket, _tickets(keys[there], config.seed)])
-        row = np.concatenate([kept_row, keys[there]])
-        stacked = np.concatenate([kept, vectors])
-        best = np.lexsort((row, ticket))[: config.sample]
-        # Only what enters the sample is read.
-        new = np.flatnonzero(there)[best[best >= len(kept_row)] - len(kept_row)]
-        kept_ticket, kept_row, kept = ticket[best], row[best], stacked[best]
-        codes |= zip(keys[new].tolist(), codes_of.of(table.column("messages"), new.tolist()), strict=True)
-        codes = {key: codes[key] for key in kept_row.tolist()}
-    order = np.argsort(kept_row)
-    narrow = kept[order, : max(1, used_width(kept))]  # what fills vectors up to the column's length costs time
-    return kept_row[order], narrow.astype(np.float32), [codes[key] for key in kept_row[order].tolist()]
-
-
-def _tickets(rows: Rows, seed: int) -> npt.NDArray[np.uint64]:
-    """A well-mixed number for each key: the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
-    x = rows.astype(np.uint64) + np.uint64(seed) * np.uint64(0xD1342543DE82EF95) + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-def _assign(
-    table: pa.Table, codes_of: _Languages, means: LanguageMeans, clusters: Clusters, plane: Map, about: TopicEvidence
-) -> pa.Table:
-    there, vectors = _vectors(table.column("embedding"), clusters.centres.shape[1])
-    vectors = means.remove(vectors, codes_of.of(table.column("messages"), np.flatnonzero(there).tolist()))
-    nearest, distance = clusters.assign(vectors) if len(clusters.centres) else (None, None)
+def _assign(table: pa.Table, selection: Selection, model: TopicModel, about: TopicEvidence) -> pa.Table:
+    there, vectors = halves(table.column("embedding"))
+    selected, codes = selection.of(table, there)
     topic = np.zeros(len(there), dtype=np.int32)
     numbers = np.zeros((len(there), 3), dtype=np.float32)
-    if nearest is not None and distance is not None:
-        topic[there] = nearest
-        numbers[there, 0] = distance
-        numbers[there, 1:] = plane.place(vectors)
-        about.see(table, there, topic, numbers[:, 0])
-    missing = ~there
-    columns = [pa.array(topic, mask=missing)]
-    columns += [pa.array(np.ascontiguousarray(numbers[:, i]), mask=missing) for i in range(3)]
+    if len(model.clusters.centres):
+        placed = model.assign(vectors[selected[there]][:, : model.space.width].astype(np.float32), codes)
+        topic[selected] = placed.topic
+        numbers[selected, 0] = placed.distance
+        numbers[selected, 1:] = placed.place
+        about.see(table, selected, topic, numbers[:, 0])
+    else:
+        selected = np.zeros(len(there), dtype=bool)
+    columns = [pa.array(topic, mask=~selected)]
+    columns += [pa.array(np.ascontiguousarray(numbers[:, i]), mask=~selected) for i in range(3)]
     return pa.table(columns, schema=_WRITES)
+
+
+def check_topics(config: TopicsConfig) -> None:
+    """Nothing, when the model of another run is there and is the one that was meant.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    check_evidence(config)
+    if not config.model:
+        return
+    file = model_folder(Path(config.model)) / MODEL_FILE
+    found = file_digest(file)
+    if not found:
+        raise ConfigError(
+            f"topics: model {config.model} holds no {MODEL_FILE}; name a run folder with a stage `topics`"
+        )
+    if config.model_digest and found != config.model_digest:
+        raise ConfigError(f"topics: {file} has SHA-256 {found[:16]}..., the config says {config.model_digest[:16]}...")
 
 
 TOPICS: Final = GlobalStage(
     name="topics",
-    version=5,
+    version=6,
     config=TopicsConfig,
     reads=_READS,
     writes=_WRITES,
     optional=_OPTIONAL,
     run=run_topics,
-    side=(("topics", TOPICS_TABLE),),
+    side=(("topics", TOPICS_TABLE), ("topic_model", MODEL_TABLE)),
+    check=check_topics,
 )

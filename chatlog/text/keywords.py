@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-import xxhash
-
+from chatlog.text.corpus import Corpus, Text
 from chatlog.text.term_choice import Term, distinct
 from chatlog.text.word_forms import base
-from chatlog.text.words import Role, Word, runs
-
-VOCABULARY: Final = 300_000
-"""Spellings that are known at once, some 100 MB; beyond it those that were met once are forgotten."""
+from chatlog.text.words import Role, Word
 
 _CANDIDATES: Final = 60
 _LONGEST_PHRASE: Final = 3
@@ -28,81 +22,19 @@ Key = tuple[int, ...]
 """The words of a term, by number."""
 
 
-@dataclass(frozen=True)
-class _Text:
-    who: int
-    words: array[int]  # spellings by number; -1 ends a run
+def best_terms(corpus: Corpus, sets: Sequence[Collection[int]], n: int, min_users: int) -> list[list[Term]]:
+    """Up to `n` terms of each set of groups, the best first; none that fewer than `min_users` people wrote.
 
-
-class Corpus:
-    """Texts by group, as the numbers of their words."""
-
-    def __init__(self, vocabulary: int = VOCABULARY) -> None:
-        self._most = vocabulary
-        self._numbers: dict[Word, int] = {}
-        self._words: list[Word] = []
-        self._texts: dict[int, list[_Text]] = {}
-        self._seen: set[int] = set()
-
-    def add(self, group: int, who: int, text: str) -> None:
-        """Takes in a text that `who` wrote; the same one by the same person counts once."""
-        mark = xxhash.xxh3_64_intdigest(f"{group} {who} {text}".encode("utf-8", "surrogatepass"))
-        if mark in self._seen:
-            return
-        self._seen.add(mark)
-        numbers = array("i")
-        for run in runs(text):
-            numbers.extend([self._number(word) for word in run])
-            numbers.append(-1)
-        self._texts.setdefault(group, []).append(_Text(who, numbers))
-        if len(self._words) > self._most:
-            self._forget()
-
-    def terms(self, sets: Sequence[Collection[int]], n: int, min_users: int) -> list[list[Term]]:
-        """Up to `n` terms of each set of groups, the best first; none that fewer than `min_users` people wrote.
-
-        Class-based TF-IDF (arXiv 2203.05794, section 3.3) on shares of texts, not on occurrences: one long text that
-        repeats a word would own the group's name. Other than there, a phrase is weighed as a word is, and takes the
-        place of its words where most texts that hold them hold it.
-        """
-        return _Terms(self, sets, min_users).found(n)
-
-    def texts(self, group: int) -> list[_Text]:
-        """The texts of a group, in the order in which they came."""
-        return self._texts.get(group, [])
-
-    def groups(self) -> Iterable[int]:
-        """All groups that have texts."""
-        return self._texts.keys()
-
-    @property
-    def words(self) -> Sequence[Word]:
-        """The spellings by number."""
-        return self._words
-
-    def _number(self, word: Word) -> int:
-        number = self._numbers.get(word)
-        if number is None:
-            number = self._numbers[word] = len(self._words)
-            self._words.append(word)
-        return number
-
-    def _forget(self) -> None:
-        """Forgets spellings that were met once so far: nothing that so few wrote is shown."""
-        met = Counter(number for texts in self._texts.values() for text in texts for number in text.words)
-        kept = [number for number in range(len(self._words)) if met[number] > 1]
-        new = {number: place for place, number in enumerate(kept)}
-        self._words = [self._words[number] for number in kept]
-        self._numbers = {word: place for place, word in enumerate(self._words)}
-        for texts in self._texts.values():
-            for text in texts:
-                text.words[:] = array("i", [new.get(number, -1) for number in text.words])
-        # Where nearly all are frequent, room is needed: else each new text would count everything again.
-        self._most = max(self._most, 2 * len(kept))
+    Class-based TF-IDF (arXiv 2203.05794, section 3.3) on shares of texts, not on occurrences: one long text that
+    repeats a word would own the group's name. A term's weight is its share of the group's texts, times the logarithm
+    of how much larger it is than its share of the others. Other than there, a phrase is weighed as a word is, and
+    takes the place of its words where most texts that hold them hold it.
+    """
+    return _Terms(corpus, sets, min_users).found(n)
 
 
 class _Terms:
-    """What is counted for one call of `Corpus.terms`."""
+    """What is counted for one call of `best_terms`."""
 
     def __init__(self, corpus: Corpus, sets: Sequence[Collection[int]], min_users: int) -> None:
         self._words = corpus.words
@@ -129,18 +61,17 @@ class _Terms:
             for texts, counted, narrow in zip(self._sets, candidates, self._narrow, strict=True)
         ]
 
-    def _candidates(self, texts: list[_Text]) -> dict[Key, int]:
+    def _candidates(self, texts: list[Text]) -> dict[Key, int]:
         """Terms that enough people of a group wrote, and in how many of its texts they stand."""
         frequent: dict[Key, int] = {}
         for length in range(1, _LONGEST_PHRASE + 1):
-            counts: Counter[Key] = Counter()
-            for text in texts:
-                counts.update(set(self._grams(text, length, frequent)))
+            grams = [set(self._grams(text, length, frequent)) for text in texts]
+            counts = Counter(key for keys in grams for key in keys)
             enough = {key: count for key, count in counts.items() if count >= self._min_users}
             users: dict[Key, set[int]] = {key: set() for key in enough}
-            for text in texts:
-                for key in set(self._grams(text, length, frequent)):
-                    if key in users and len(users[key]) < self._min_users:
+            for text, keys in zip(texts, grams, strict=True):
+                for key in keys & enough.keys():
+                    if len(users[key]) < self._min_users:
                         users[key].add(text.who)
             new = {key: count for key, count in enough.items() if len(users[key]) >= self._min_users}
             if not new:
@@ -148,7 +79,7 @@ class _Terms:
             frequent |= new
         return frequent
 
-    def _grams(self, text: _Text, length: int, frequent: Collection[Key]) -> Iterator[Key]:
+    def _grams(self, text: Text, length: int, frequent: Collection[Key]) -> Iterator[Key]:
         """The terms of so many words, in order: those of several words where each of them is frequent."""
         run: list[int] = []
         for number in (*text.words, -1):
@@ -187,7 +118,7 @@ class _Terms:
                 if word.role is Role.ENDS:
                     break
 
-    def _keys(self, text: _Text, wanted: Collection[Key]) -> set[Key]:
+    def _keys(self, text: Text, wanted: Collection[Key]) -> set[Key]:
         known = {key for key in self._grams(text, 1, ()) if key in wanted}
         found = set(known)
         for length in range(2, _LONGEST_PHRASE + 1):
@@ -195,7 +126,7 @@ class _Terms:
         return found
 
     def _best(
-        self, texts: list[_Text], counted: dict[Key, int], total: Counter[Key], n: int, narrow: bool
+        self, texts: list[Text], counted: dict[Key, int], total: Counter[Key], n: int, narrow: bool
     ) -> list[Term]:
         size, every = max(1, len(texts)), len(self._every)
         scored = []
@@ -229,7 +160,7 @@ class _Terms:
     def _role(self, form: int) -> Role:
         return self._words[form].role
 
-    def _spellings(self, text: _Text, wanted: Collection[Key]) -> Iterator[tuple[Key, tuple[int, ...]]]:
+    def _spellings(self, text: Text, wanted: Collection[Key]) -> Iterator[tuple[Key, tuple[int, ...]]]:
         numbers = text.words
         forms = [self._forms[number] if number >= 0 else -1 for number in numbers]
         for start in range(len(numbers)):

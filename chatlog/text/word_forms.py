@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final
 
 import regex
@@ -30,8 +29,6 @@ _CYRILLIC_ENDING: Final = regex.compile(
 
 _HEBREW_PREFIX: Final = regex.compile(r"^[והבלמשכ](?=\p{Hebrew}{3})")
 
-_LONGEST: Final = 1 << 16
-
 
 def bare(word: str) -> str:
     """The word as it is shown: without an English possessive, Korean particles, and Arabic signs and conjunctions."""
@@ -49,7 +46,6 @@ def bare(word: str) -> str:
     return word
 
 
-@lru_cache(maxsize=_LONGEST)
 def key_of(word: str) -> str:
     """The key of a word of `bare`: in lower case, and for some scripts without article, vowel signs or ending."""
     lower = word.lower()
@@ -86,3 +82,9 @@ def base(word: str) -> Iterator[str]:
                 yield word[: -len(ending)]
     if _HEBREW_PREFIX.match(word):
         yield word[1:]
+
+
+def forms(key: str) -> Iterator[str]:
+    """A key and what it may be a form of: two words are forms of one where these have something in common."""
+    yield key
+    yield from base(key)

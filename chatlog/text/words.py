@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Final, NamedTuple
 
@@ -18,6 +18,9 @@ SAMPLE: Final = 1500
 """Characters of a text that are looked at, about what an embedder reads of it."""
 
 _LONGEST_WORD: Final = 40  # beyond it stand keys, hashes and base64
+
+_REMEMBERED: Final = 1 << 15
+"""Words whose look-up is remembered, some 15 MB: questions say the same words over and over."""
 
 _CHINESE_JAPANESE: Final = r"\p{Han}\p{Hiragana}々"
 _SOUTHEAST: Final = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
@@ -137,33 +140,33 @@ def _words(text: str, japanese: bool, english: bool) -> Iterator[Word | None]:
                 yield None
 
 
-def _spaced(value: str, english: bool) -> Iterator[Word | None]:
+def _spaced(value: str, english: bool) -> tuple[Word | None, ...]:
+    # Identifiers, keys, and placeholders that redact left.
+    return (None,) if len(value) > _LONGEST_WORD or "_" in value else _known(value, english)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _known(value: str, english: bool) -> tuple[Word | None, ...]:
+    """A word of a spaced script; none for one that says nothing and ends no run, (None,) for one that ends it."""
     elided = _ELISION.match(value)
     if elided is not None:
-        yield None
-        value = value[elided.end() :]
-    if len(value) > _LONGEST_WORD or "_" in value:
-        yield None  # an identifier, or a placeholder
-        return
+        return (None, *_known(value[elided.end() :], english))
     surface = bare(value)
     lower = surface.lower()
     if lower in links():
-        yield Word(lower, lower, Role.LINKS)
-        return
+        return (Word(lower, lower, Role.LINKS),)
     if english and lower in also_english():
-        yield Word(surface, lower, Role.NAMES)  # "car" is French for "because"
-        return
+        return (Word(surface, lower, Role.NAMES),)  # "car" is French for "because"
     if lower in articles():
-        return  # "cancel my order" is "cancel order"
-    if value.lower().replace("’", "'") in stop_words() or not _tells(surface, lower):
-        yield None
-        return
-    yield Word(surface, key_of(surface), _role(lower))
-
-
-def _tells(surface: str, lower: str) -> bool:
+        return ()  # "cancel my order" is "cancel order"
     if surface in _IN_CAPITALS:
-        return True
+        return (Word(surface, lower, Role.NAMES),)
+    if value.lower().replace("’", "'") in stop_words() or not _tells(lower):
+        return (None,)
+    return (Word(surface, key_of(surface), _role(lower)),)
+
+
+def _tells(lower: str) -> bool:
     if lower in stop_words() or (len(lower) < 2 and not "가" <= lower <= "힣"):
         return False
     if lower.isascii() and len(lower) < 3 and not lower.endswith(("#", "+")) and lower not in _SHORT:
@@ -178,6 +181,7 @@ def _role(lower: str) -> Role:
     return Role.ENDS if len(lower) == 1 or lower in ends or any(form in ends for form in base(lower)) else Role.NAMES
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _unspaced(piece: str, japanese: bool) -> Word | None:
     if piece in _JOINED_LINKS:
         return Word(piece, piece, Role.LINKS, joined=True)

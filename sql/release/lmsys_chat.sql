@@ -45,7 +45,7 @@ SELECT conversation_id,
        feedback, battle_id, battle_side, winner,
        strftime(created_at, '%Y-%m') AS month
 FROM (
-  SELECT released.*, topics.label AS topic,
+  SELECT released.*, CASE WHEN topic_id >= 0 THEN topics.label END AS topic,
          list_filter(list_transform(messages, lambda m, i: {'message': m, 'judgment': moderation[i]}), lambda t: t.message.role IN ('user', 'assistant') AND t.message.content IS NOT NULL) AS talk
   FROM released LEFT JOIN topics USING (topic_id)
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 MARK: Final = "<END MESSAGE>"
 
@@ -27,6 +32,7 @@ class Loopback(ThreadingHTTPServer):
         refuses: a setting whose presence in a request is answered with 400.
         fails: what is in the texts that are answered with 503; empty for none.
         room: characters of a prompt that fit.
+        length: of a vector; that of the request where `matryoshka`.
     """
 
     daemon_threads = True
@@ -43,6 +49,8 @@ class Loopback(ThreadingHTTPServer):
         self.refuses = ""
         self.fails = ""
         self.room = 1_000_000
+        self.length = 8
+        self.matryoshka = True
         self.guard = threading.Lock()
 
     @property
@@ -83,6 +91,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(400, {"error": {"message": "no"}})
         if self.path.endswith("/moderations"):
             return self.answer(200, {"results": [moderation(text) for text in asked(body)]})
+        if self.path.endswith("/embeddings"):
+            length = body.get("dimensions", self.server.length) if self.server.matryoshka else self.server.length
+            return self.answer(200, embeddings(body, length))
         told = {"usage": usage(prompts(body)[0])}
         if "prompt" in body:
             return self.answer(200, completion(body["prompt"]) | told)
@@ -122,6 +133,23 @@ def moderation(text: str) -> dict[str, Any]:
         return {"flagged": True, "category_scores": {"hate": float("nan")}}
     score = 0.9 if "bad" in text else 0.1
     return {"flagged": score > 0.5, "categories": {}, "category_scores": {"hate": score, "violence": 0.05}}
+
+
+def vector(text: str, length: int) -> npt.NDArray[np.float32]:
+    """What the text stands for; not of unit length."""
+    found = 3 * np.random.default_rng(zlib.crc32(text.encode())).standard_normal(length)
+    return np.where("nan" in text, np.nan, found).astype(np.float32)
+
+
+def embeddings(body: dict[str, Any], length: int) -> dict[str, Any]:
+    """An answer of the embeddings endpoint, the last input first."""
+    entries = []
+    for index, text in enumerate(body["input"]):
+        found = vector(text, length)
+        plain = body.get("encoding_format") != "base64"
+        told = found.tolist() if plain else base64.b64encode(found.tobytes()).decode()
+        entries.append({"object": "embedding", "index": index, "embedding": "??" if "odd" in text else told})
+    return {"object": "list", "data": entries[::-1], "usage": {"prompt_tokens": sum(map(len, body["input"]))}}
 
 
 def chat(text: str) -> dict[str, Any]:

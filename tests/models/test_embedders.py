@@ -11,6 +11,7 @@ import pytest
 
 from chatlog.errors import ConfigError
 from chatlog.models.embedders import MINILM, Embedder, open_embedder
+from chatlog.models.embedding_once import TellsCuts
 
 pytest.importorskip("sentence_transformers")
 
@@ -34,7 +35,7 @@ def embedder() -> Iterator[Embedder]:
             raise AssertionError("the network was asked for")
 
         patch.setattr(socket.socket, "connect", refuse)
-        yield open_embedder(MINILM)
+        yield open_embedder(MINILM, max_tokens=256)
 
 
 def test_vectors_are_unit_length_and_in_order(embedder: Embedder) -> None:
@@ -68,6 +69,15 @@ def test_a_text_is_cut_at_the_token_limit(embedder: Embedder) -> None:
     assert embedder.token_counts(["bread", "word " * 2000]).tolist() == [3, 256]
     same = embedder.encode(["word " * 2000, "word " * 2000 + "another end"])
     np.testing.assert_array_equal(same[0], same[1])
+
+
+def test_a_text_that_ends_at_the_limit_is_not_cut(embedder: Embedder) -> None:
+    assert isinstance(embedder, TellsCuts)
+    texts = ["word " * 254, "word " * 255, "short", "word " * 254 + " " * 20_000]
+    assert embedder.token_counts(texts).tolist() == [256, 256, 3, 256]
+    _, cut = embedder.encode_and_tell([*texts, texts[1]])
+    # What is behind the last word of the last text is not even given to the tokenizer.
+    assert cut.tolist() == [False, True, False, True, True]
 
 
 def test_control_tokens_in_a_text_are_plain_characters(embedder: Embedder) -> None:

@@ -13,6 +13,7 @@ import pytest
 from chatlog.errors import ConfigError
 from chatlog.models.engines.http import open_http
 from chatlog.models.engines.http_settings import HttpSettings, check_http
+from chatlog.models.engines.running import HttpServers
 from chatlog.models.guards import Guard, Judgment, Message, Thresholds
 from chatlog.models.guards_open import open_guard
 from tests.models.loopback import Loopback, loopback
@@ -255,12 +256,12 @@ def test_the_messages_of_a_conversation_go_to_one_server_and_weights_share_them_
         (("http://host/v1?key=secret",), {}, "has a query"),
         (("http://host/v1", "http://host/v1/"), {}, "names a server twice"),
         (("http://a", "http://b"), {"weights": (1.0,)}, "1 entries for 2"),
-        (("http://a",), {"variables": ("A", "B")}, "2 entries for 1"),
+        (("http://a",), {"api_key_variables": ("A", "B")}, "2 entries for 1"),
     ],
 )
 def test_urls_are_checked_and_a_secret_in_one_is_not_repeated(
     urls: tuple[str, ...], more: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ConfigError, match=message) as caught:
-        check_http(urls, **more)
+    with pytest.raises(ConfigError, match=f"^moderate: .*{message}") as caught:
+        check_http(HttpServers(urls=urls, **more), "moderate")
     assert "secret" not in str(caught.value)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chatlog.models.engines.http_answers import request
+from chatlog.models.engines.running import VllmWorkers
 from chatlog.models.engines.vllm import VllmEngine, VllmSettings
 from chatlog.models.engines.vllm_worker import Prompt, Said
 from chatlog.models.engines.watched import Limits, Watched
@@ -80,7 +81,7 @@ def say(prompt: Prompt) -> Said:
 
 @contextmanager
 def engine(max_model_len: int = 8000, guard: str = "llama-guard-3") -> Iterator[VllmEngine]:
-    settings = VllmSettings("", 1000, max_model_len, 0.9, "auto", False, 1, 60.0, 60.0, 3, 16)
+    settings = VllmSettings("", 1000, max_model_len, VllmWorkers())
     workers = Watched(speaking, None, 1, Limits(start_s=60, stall_s=60, restarts=3, slice_items=16))
     try:
         workers.start()

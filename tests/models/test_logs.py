@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +19,7 @@ import pytest
 
 from chatlog.models.engines import vllm_worker
 from chatlog.models.engines.config import ModerateConfig
-from chatlog.models.engines.vllm_worker import Load, Prompt, serve
+from chatlog.models.engines.vllm_worker import Load, Prompt, Task, serve
 from chatlog.schema import MESSAGES
 from chatlog.stages.moderate import MODERATE
 from tests.conftest import write_jsonl
@@ -149,12 +149,12 @@ class Dying:
     def generate(self, prompts: Any, *_: Any, **__: Any) -> None:
         raise RuntimeError(f"{MARKER} {prompts}")
 
-    classify = generate
+    classify = embed = generate
 
 
-@pytest.mark.parametrize("arguments", [{}, {"runner": "pooling"}])
+@pytest.mark.parametrize("task", get_args(Task))
 def test_a_dying_vllm_worker_tells_the_kind_of_its_error_alone(
-    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    task: Task, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     told = types.SimpleNamespace(LLM=Dying, SamplingParams=dict)
     monkeypatch.setitem(sys.modules, "vllm", told)  # type: ignore[arg-type]
@@ -163,7 +163,7 @@ def test_a_dying_vllm_worker_tells_the_kind_of_its_error_alone(
     here, there = multiprocessing.Pipe()
     here.send((0, [Prompt([1, 2, 3])]))
     with everything_told() as kept:
-        serve(there, Load(arguments), 0)
+        serve(there, Load({}, task), 0)
     assert [here.recv(), here.recv()] == [("ready", None), ("failed", "RuntimeError")]
     assert MARKER not in "".join([*kept.told, *capfd.readouterr()])
     vllm_worker._nowhere().close()

@@ -133,6 +133,7 @@ def test_a_theme_may_be_told_where_none_of_its_topics_is() -> None:
     rows = [*bread(6), *[(1, f"bake cake {n}", f"c{n}") for n in range(6)], *python(12, 2)]
     one, other, _, theme = evidence(rows, 3).table(parents=[3, 3, None]).to_pylist()
     assert shows_nothing(one) and shows_nothing(other) and "bake" in theme["label"].lower()
+    assert theme["medoids"] == theme["examples"] == []
 
 
 def test_the_order_of_shards_changes_nothing() -> None:
@@ -196,3 +197,11 @@ def test_drawn_rows_do_not_depend_on_their_order() -> None:
     assert len(few) == 10 and few.tolist() != list(range(10)) and few.tolist() == drawn(rows[::-1], 10).tolist()
     assert drawn(rows, 5000) is rows
     assert tickets(rows, 3).tolist() != tickets(rows, 4).tolist()
+
+
+def test_a_topic_without_a_word_in_common_is_named_all_the_same() -> None:
+    rows = [(0, f"unique{chr(97 + n)}{n}word", f"u{n}") for n in range(12)]
+    rows += [(1, f"other{chr(97 + n)}{n}thing", f"u{n}") for n in range(12)]
+    one, other = evidence(rows, 2).table().to_pylist()
+    assert (one["label"], other["label"]) == ("Various questions", "Various questions (2)")
+    assert one["named_by"] is None and one["keywords"] == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chatlog.models.engines.contents import added_tokens
+from chatlog.models.engines.running import VllmWorkers
 from chatlog.models.engines.vllm import VllmEngine, VllmSettings
 from chatlog.models.engines.vllm_worker import Prompt, Said
 from chatlog.models.engines.watched import Limits, Watched
@@ -52,10 +53,7 @@ def known() -> Any:
 def engine(known: Any, name: str, room: int = 100_000) -> Iterator[Counted]:
     special = {number for number, token in known.added_tokens_decoder.items() if token.special}
     workers = Watched(counting, special, 1, Limits(start_s=60, stall_s=60, restarts=0, slice_items=64))
-    settings = VllmSettings(
-        model="m", max_characters=50_000, max_model_len=room, gpu_memory=0.9, dtype="auto", eager=True,
-        tensor_parallel=1, start_s=60, stall_s=60, restarts=0, slice_prompts=64,
-    )  # fmt: skip
+    settings = VllmSettings("m", 50_000, room, VllmWorkers())
     try:
         workers.start()
         yield Counted(workers, known, None, open_guard(name), Thresholds(0.5), settings)

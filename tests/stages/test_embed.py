@@ -10,9 +10,10 @@ import pytest
 from chatlog.errors import ConfigError
 from chatlog.models.embedders import MINILM
 from chatlog.models.embedding_column import DIMENSIONS
+from chatlog.models.embedding_config import EmbedConfig
 from chatlog.schema import MESSAGES
 from chatlog.stage import BatchFn
-from chatlog.stages.embed import EMBED, EmbedConfig, open_embed, text_of
+from chatlog.stages.embed import EMBED, open_embed, text_of
 
 pytest.importorskip("sentence_transformers")
 

@@ -39,13 +39,13 @@ TABLE = pa.table(
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The models that were opened."""
     names: list[str] = []
-    before = embed._opened
+    before = embed.opened_embedder
 
     def opened(config: EmbedConfig) -> Any:
         names.append(config.model)
         return before(config)
 
-    monkeypatch.setattr(embed, "_opened", opened)
+    monkeypatch.setattr(embed, "opened_embedder", opened)
     return names
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatlog.text.keywords import Corpus
+from chatlog.text.corpus import Corpus
+from chatlog.text.keywords import best_terms
 from chatlog.text.titles import theme_titles, titles, unique, written
 
 pytest.importorskip("icu4py")
@@ -22,7 +23,7 @@ def corpus(groups: dict[int, list[str]], vocabulary: int = 1000) -> Corpus:
 
 
 def told(groups: dict[int, list[str]], n: int = 10, min_users: int = 2) -> list[list[str]]:
-    terms = corpus(groups).terms([[group] for group in groups], n, min_users)
+    terms = best_terms(corpus(groups), [[group] for group in groups], n, min_users)
     return [[term.surface for term in each] for each in terms]
 
 
@@ -67,7 +68,7 @@ def test_a_word_of_too_few_people_is_never_told() -> None:
         one.add(0, 7, f"secretword number {number} tulips")  # one person, again and again
     for who in range(3):
         one.add(0, who, "tulips")
-    assert [term.surface for term in one.terms([[0]], 10, 2)[0]] == ["tulips"]
+    assert [term.surface for term in best_terms(one, [[0]], 10, 2)[0]] == ["tulips"]
 
 
 def test_one_of_two_spellings_that_few_wrote_is_not_told() -> None:
@@ -82,7 +83,7 @@ def test_the_same_text_by_one_person_counts_once() -> None:
         found.add(0, 1, "tulips")
     found.add(0, 2, "roses")
     found.add(0, 3, "roses")
-    assert [term.surface for term in found.terms([[0]], 5, 2)[0]] == ["roses"]
+    assert [term.surface for term in best_terms(found, [[0]], 5, 2)[0]] == ["roses"]
 
 
 def test_vocabulary_stays_small() -> None:
@@ -90,7 +91,7 @@ def test_vocabulary_stays_small() -> None:
     for number in range(2000):
         found.add(0, number, f"unheard{number}of tulips{'s' * (number % 3)}")
     assert len(found.words) < 100
-    assert "tulips" in [term.surface for term in found.terms([[0]], 5, 3)[0]]
+    assert "tulips" in [term.surface for term in best_terms(found, [[0]], 5, 3)[0]]
 
 
 @given(
@@ -109,7 +110,7 @@ def test_every_keyword_was_written_by_enough_people(texts: list[tuple[int, int, 
     found = Corpus()
     for group, who, words in texts:
         found.add(group, who, " ".join(words))
-    for group, terms in enumerate(found.terms([[0], [1], [2]], 10, min_users)):
+    for group, terms in enumerate(best_terms(found, [[0], [1], [2]], 10, min_users)):
         for term in terms:
             pieces = term.surface.lower().split()
             writers = {
@@ -121,7 +122,7 @@ def test_every_keyword_was_written_by_enough_people(texts: list[tuple[int, int, 
 
 
 def names(groups: dict[int, list[str]]) -> list[str | None]:
-    return titles(corpus(groups).terms([[group] for group in groups], 10, 2), set())
+    return titles(best_terms(corpus(groups), [[group] for group in groups], 10, 2), set())
 
 
 def test_names_are_readable_and_no_two_are_equal() -> None:
@@ -132,7 +133,7 @@ def test_names_are_readable_and_no_two_are_equal() -> None:
 
 
 def test_a_name_that_is_taken_goes_on_with_the_next_keyword() -> None:
-    terms = corpus({0: BREAD, 1: PYTHON}).terms([[0]], 10, 2)
+    terms = best_terms(corpus({0: BREAD, 1: PYTHON}), [[0]], 10, 2)
     first, second, third = titles([terms[0], terms[0], terms[0]], set())
     assert first == "Bake bread · recipe" and first != second != third != first
 
@@ -158,6 +159,6 @@ def test_a_theme_is_named_by_what_its_topics_have_between_them() -> None:
         2: PYTHON * 3,
     }
     found = corpus(groups)
-    terms = found.terms([[0, 1], [2]], 10, 2)
+    terms = best_terms(found, [[0, 1], [2]], 10, 2)
     theme, _ = theme_titles(terms, set())
     assert theme is not None and "flight" in theme.lower() and "hotel" in theme.lower()

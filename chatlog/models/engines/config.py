@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from chatlog.models.engines.http_settings import HttpSettings
+from chatlog.models.engines.running import RUNNING, HttpServers, VllmWorkers
 from chatlog.models.guards import CategoryThresholds
 from chatlog.models.guards_models import guard_of, pinned
 from chatlog.models.guards_open import GUARDS
-from chatlog.stage import Config, located_file
+from chatlog.stage import located_file
 
 GuardName = Literal[
     "policy",
@@ -26,10 +25,8 @@ GuardName = Literal[
     "classifier",
 ]
 
-_VARIABLE: Final = r"^[A-Z][A-Z0-9_]*$"
 
-
-class ModerateConfig(Config):
+class ModerateConfig(HttpServers, VllmWorkers):
     """Settings of `moderate`. Keys of a server stand in the environment, never here."""
 
     engine: Literal["cpu", "vllm", "http"] = "cpu"
@@ -71,71 +68,11 @@ class ModerateConfig(Config):
     """cpu: stretches of one message that are read, of 800 characters, or of as many tokens as a sequence classifier
     takes; what is cut is told in `native`."""
 
-    urls: tuple[str, ...] = ()
-    """http: base URLs of OpenAI-compatible servers (`http://gpu1:8000/v1`); calls are spread over them."""
-
-    weights: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] = ()
-    """http: for each of `urls` its share of the calls, such as `[3, 1]`; equal shares without it."""
-
     api: Literal["generate", "moderations"] = "generate"
     """http: `generate` asks a guard through completions or chat; `moderations` is OpenAI's own endpoint."""
 
-    api_key_variable: str = Field(default="CHATLOG_API_KEY", pattern=_VARIABLE)
-    """http: the environment variable that holds the servers' key; none is sent when it is not set."""
-
-    api_key_variables: tuple[Annotated[str, Field(pattern=rf"^$|{_VARIABLE}")], ...] = ()
-    """http: for each of `urls` the variable of its own key; an empty name takes that of `api_key_variable`."""
-
-    concurrency: int = Field(default=32, ge=1, le=1024)
-    """http: calls under way at once, over all servers."""
-
-    server_concurrency: int | None = Field(default=None, ge=1, le=1024)
-    """http: calls under way at once at one server; None for a quarter more than its share of `concurrency`."""
-
-    inputs_per_call: int = Field(default=32, ge=1, le=2048)
-    """http, api `moderations`: messages that are sent in one call."""
-
-    timeout_s: float = Field(default=60, gt=0, le=3600)
-    """http: seconds that one call may take."""
-
-    deadline_s: float = Field(default=300, gt=0, le=86_400)
-    """http: seconds that one message may take, with all its retries."""
-
-    retries: int = Field(default=5, ge=0, le=50)
-    """http: further attempts after a failed call."""
-
-    rest_s: float = Field(default=30, gt=0, le=3600)
-    """http: the longest that a server rests after five failures in a row, in seconds, before it is tried again."""
-
-    give_up_s: float = Field(default=600, gt=0, le=86_400)
-    """http: seconds without one call that succeeds, after which messages are errors at once and none waits."""
-
     max_model_len: int = Field(default=8192, ge=128, le=1_000_000)
     """vllm: tokens of prompt and answer together."""
-
-    gpu_memory: float = Field(default=0.9, gt=0, le=1)
-    """vllm: share of the GPU's memory that it may take."""
-
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
-    """vllm: type of weights and activations; auto is the weights' own, and bfloat16 where those are float32."""
-
-    eager: bool = False
-    """vllm: no CUDA graphs; a quicker start and slower steps."""
-
-    tensor_parallel: int = Field(default=1, ge=1, le=64)
-    """vllm: GPUs that one copy of the model is split over. Each further group of visible GPUs holds a copy."""
-
-    start_s: float = Field(default=1800, gt=0, le=86_400)
-    """vllm: seconds until the model must be loaded."""
-
-    stall_s: float = Field(default=600, gt=0, le=86_400)
-    """vllm: seconds without one finished prompt after which the engine is killed and started again."""
-
-    restarts: int = Field(default=5, ge=0, le=100)
-    """vllm: times that the engine may die in a row without finishing anything; then what is left is `error`."""
-
-    slice_prompts: int = Field(default=1024, ge=1, le=100_000)
-    """vllm: prompts that the engine is given at a time."""
 
     @model_validator(mode="before")
     @classmethod
@@ -174,6 +111,4 @@ class ModerateConfig(Config):
         return 0 if reads_alone else self.window
 
 
-_RUNNING: Final = frozenset(field.name for field in fields(HttpSettings)) - {"model"} | frozenset(
-    "policy gpu_memory eager tensor_parallel start_s stall_s restarts slice_prompts".split()
-)
+_RUNNING: Final = RUNNING | {"policy"}

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
 
 from chatlog.models.engines.http_attempts import Caller
-from chatlog.models.engines.http_endpoints import Endpoints
+from chatlog.models.engines.http_connected import connected, wait_for
 from chatlog.models.engines.http_generate import GuardCalls, affinities
 from chatlog.models.engines.http_moderations import ModerationCalls
-from chatlog.models.engines.http_settings import HttpSettings, servers
+from chatlog.models.engines.http_settings import HttpSettings
 from chatlog.models.guards import Guard, Judgment, Message, Thresholds, failed
-
-T = TypeVar("T")
 
 
 class HttpEngine:
@@ -35,7 +31,7 @@ class HttpEngine:
 
     def judge(self, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
         """One judgment a conversation, in order."""
-        return _wait_for(self._loop, self._judge(conversations))
+        return wait_for(self._loop, self._judge(conversations))
 
     async def _judge(self, conversations: Sequence[Sequence[Message]]) -> list[Judgment]:
         # A place in the list is one task's, and a task returns once: whatever is repeated, it counts once.
@@ -82,49 +78,10 @@ def open_http(
     Raises:
         ConfigError: a key that the settings name is not there.
     """
-    endpoints = Endpoints(
-        servers(settings),
-        concurrency=settings.concurrency,
-        per_server=settings.server_concurrency,
-        longest_rest=settings.rest_s,
-        give_up_s=settings.give_up_s,
-    )
-    from chatlog.models.engines.http_wire import open_client
-
-    client = open_client(sum(endpoint.room for endpoint in endpoints.all))
-    caller = Caller(settings, endpoints, client)
-    calls: GuardCalls | ModerationCalls
-    if guard is None:
-        calls = ModerationCalls(caller, thresholds, max_characters)
-    else:
-        calls = GuardCalls(caller, guard, thresholds, max_characters)
-    with _event_loop() as loop:
-        try:
-            yield HttpEngine(caller, calls, loop)
-        finally:
-            _wait_for(loop, client.aclose())
-
-
-@contextmanager
-def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop in a thread of its own, without work under way at the end."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="chatlog-http", daemon=True)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        _wait_for(loop, loop.shutdown_asyncgens())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-def _wait_for(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
-    """The result of work in the loop's thread; when the wait is broken off, so is the work."""
-    done = asyncio.run_coroutine_threadsafe(work, loop)
-    try:
-        return done.result()
-    except BaseException:
-        done.cancel()
-        raise
+    with connected(settings) as (caller, loop):
+        calls: GuardCalls | ModerationCalls
+        if guard is None:
+            calls = ModerationCalls(caller, thresholds, max_characters)
+        else:
+            calls = GuardCalls(caller, guard, thresholds, max_characters)
+        yield HttpEngine(caller, calls, loop)

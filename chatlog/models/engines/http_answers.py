@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 from collections.abc import Mapping
 from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import orjson
 
 from chatlog.models.engines.http_calls import Again
 from chatlog.models.guards import Answer, Question, Verdict
@@ -23,8 +29,8 @@ def request(question: Question, model: str, extended: bool) -> tuple[str, dict[s
     Args:
         question: one prompt.
         model: its name on the server.
-        extended: with vLLM's extensions: an answer out of the choices alone, and no second first token
-            before a prompt that was rendered here.
+        extended: with what some servers alone know: an answer out of the choices or of the schema, and no
+            second first token before a prompt that was rendered here.
     """
     body: dict[str, Any] = {"model": model, "max_tokens": question.max_tokens, "temperature": 0}
     # One token of a choice needs no grammar: its log-probabilities are what counts, and what it was not held to.
@@ -33,12 +39,18 @@ def request(question: Question, model: str, extended: bool) -> tuple[str, dict[s
     if isinstance(question.prompt, str):
         more = {"logprobs": LOGPROBS, "add_special_tokens": False} if extended else {"logprobs": _PLAIN_LOGPROBS}
         return "completions", body | {"prompt": question.prompt} | more
+    if question.schema:
+        # OpenAI's own setting, which vLLM, SGLang and llama.cpp know too; an older server may refuse it.
+        schema = {"name": "answer", "strict": True, "schema": orjson.loads(question.schema)}
+        held = {"response_format": {"type": "json_schema", "json_schema": schema}} if extended else {}
+        return "chat/completions", body | {"messages": question.prompt} | held
     return "chat/completions", body | {"messages": question.prompt, "logprobs": True, "top_logprobs": LOGPROBS}
 
 
 def has_extensions(question: Question) -> bool:
-    """Whether `request` has anything that servers other than vLLM may refuse."""
-    return (bool(question.choices) and question.max_tokens > 1) or isinstance(question.prompt, str)
+    """Whether `request` has anything that some servers may refuse."""
+    held = bool(question.schema) or (bool(question.choices) and question.max_tokens > 1)
+    return held or isinstance(question.prompt, str)
 
 
 def read_answer(body: Any, question: Question) -> Answer:
@@ -83,6 +95,41 @@ def read_moderations(body: Any, count: int) -> list[Verdict | None]:
     if not isinstance(results, list) or len(results) != count:
         raise Again("answer of another form", by_input=True)
     return [_moderation(result) for result in results]
+
+
+def read_embeddings(body: Any, count: int) -> list[npt.NDArray[np.float32] | None]:
+    """The vectors of `count` inputs, in their order; None where one is no list of finite numbers that are not all zero.
+
+    A vector is an array of JSON, or the base64 of little-endian float32.
+
+    Raises:
+        Again: `index` does not name each input once, so that none can be told to be whose.
+    """
+    data = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(data, list) or len(data) != count:
+        raise Again("answer of another form", by_input=True)
+    found: dict[int, Any] = {}
+    for entry in data:
+        place = entry.get("index") if isinstance(entry, dict) else None
+        if isinstance(place, int) and not isinstance(place, bool) and 0 <= place < count:
+            found[place] = entry.get("embedding")
+    if len(found) != count:
+        raise Again("answer of another form", by_input=True)
+    return [_vector(found[place]) for place in range(count)]
+
+
+def _vector(told: Any) -> npt.NDArray[np.float32] | None:
+    if isinstance(told, str):
+        try:
+            vector = np.frombuffer(base64.b64decode(told, validate=True), "<f4").astype(np.float32)
+        except (binascii.Error, ValueError):
+            return None
+    elif isinstance(told, list) and set(map(type, told)) <= {int, float}:
+        with np.errstate(over="ignore"):
+            vector = np.array(told, dtype=np.float64).astype(np.float32)
+    else:
+        return None
+    return vector if np.isfinite(vector).all() and vector.any() else None
 
 
 def _moderation(result: Any) -> Verdict | None:

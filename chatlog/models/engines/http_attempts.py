@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from chatlog.models.engines.http_calls import Again, CallFailed, NotHere, post
+from chatlog.models.engines.http_calls import LARGEST, Again, CallFailed, NotHere, Refused, TooLong, post
 from chatlog.models.engines.http_endpoints import Endpoint, Endpoints
 from chatlog.models.engines.http_settings import HttpSettings
 
@@ -29,14 +29,16 @@ class Caller:
         self.endpoints = endpoints
         self._client = client
 
-    async def post(self, endpoint: Endpoint, path: str, body: Mapping[str, Any], ends: float) -> Any:
+    async def post(
+        self, endpoint: Endpoint, path: str, body: Mapping[str, Any], ends: float, largest: int = LARGEST
+    ) -> Any:
         """The JSON answer of one call, which may last until `ends` and as long as a call may.
 
         Raises:
             CallFailed: there is none.
         """
         seconds = max(0.001, min(self.settings.timeout_s, ends - time.monotonic()))
-        return await post(self._client, f"{endpoint.url}/{path}", endpoint.key, body, seconds)
+        return await post(self._client, f"{endpoint.url}/{path}", endpoint.key, body, seconds, largest)
 
     async def attempts(self, order: Sequence[Endpoint], ends: float, call: Callable[[Endpoint], Awaitable[T]]) -> T:
         """What `call` returns, once it does, at the first server of `order` that is well.
@@ -75,3 +77,28 @@ class Caller:
                 raise last
             if endpoint.url not in refused:
                 await asyncio.sleep(wait)
+
+
+async def with_extensions(endpoint: Endpoint, has: bool, post: Callable[[bool], Awaitable[T]]) -> T:
+    """What `post` returns: told to use extensions of OpenAI's requests, unless this server is known to refuse them.
+
+    That is one call for `attempts`, or two where the server has to be learnt to know.
+
+    Args:
+        endpoint: the server.
+        has: whether the request has any.
+        post: sends the request, with or without them.
+    """
+    extended = has and endpoint.extended is not False
+    try:
+        found = await post(extended)
+    except TooLong:
+        raise
+    except Refused:
+        if not extended or endpoint.extended:
+            raise
+        found = await post(False)
+        endpoint.extended = False
+    else:
+        endpoint.extended = extended or endpoint.extended
+    return found

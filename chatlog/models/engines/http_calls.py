@@ -72,8 +72,12 @@ class TooLong(Refused):
     """It is refused because the prompt does not fit the model."""
 
 
-async def post(client: httpx.AsyncClient, url: str, key: str, body: Mapping[str, Any], seconds: float) -> Any:
+async def post(
+    client: httpx.AsyncClient, url: str, key: str, body: Mapping[str, Any], seconds: float, largest: int = LARGEST
+) -> Any:
     """The JSON that a server answers within `seconds`, from the first byte sent to the last one read.
+
+    Of an answer `largest` bytes are read.
 
     Raises:
         CallFailed: of the kinds above.
@@ -90,7 +94,7 @@ async def post(client: httpx.AsyncClient, url: str, key: str, body: Mapping[str,
             asyncio.timeout(seconds),
             client.stream("POST", url, content=_encoded(body), headers=headers) as response,
         ):
-            data = await _read(response)
+            data = await _read(response, largest)
             status, told = response.status_code, response.headers
     except (TimeoutError, httpx.TimeoutException):
         raise Again("timeout") from None
@@ -147,14 +151,14 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
         raise Refused("text is not Unicode") from None
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read(response: httpx.Response, largest: int) -> bytes:
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise Again("answer is compressed")
     parts: list[bytes] = []
     size = 0
     async for part in response.aiter_raw():
         size += len(part)
-        if size > LARGEST:
+        if size > largest:
             raise Again("answer too large")
         parts.append(part)
     return b"".join(parts)

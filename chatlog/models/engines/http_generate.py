@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from chatlog.models.engines.http_answers import has_extensions, read_answer, read_usage, request
-from chatlog.models.engines.http_attempts import Caller
-from chatlog.models.engines.http_calls import CallFailed, Refused, TooLong
+from chatlog.models.engines.http_attempts import Caller, with_extensions
+from chatlog.models.engines.http_calls import CallFailed, TooLong
 from chatlog.models.engines.http_endpoints import Endpoint
+from chatlog.models.engines.http_inputs import CUTS, SHORTEST
 from chatlog.models.engines.shown import shown
 from chatlog.models.guards import Answer, Guard, Judgment, Message, Question, Thresholds, UnreadableAnswer, failed
-
-CUTS: Final = 5
-"""How often a message that the server finds too long is cut to a half."""
-
-SHORTEST: Final = 50
-"""Characters below which a cut message is no message any more."""
 
 
 class GuardCalls:
@@ -62,19 +57,7 @@ class GuardCalls:
         return answers
 
     async def _answer(self, question: Question, ends: float, endpoint: Endpoint) -> Answer:
-        # One call to the server for `attempts`, or two where the server has to be learnt to know.
-        extended = endpoint.extended is not False and has_extensions(question)
-        try:
-            body = await self._post(question, ends, endpoint, extended)
-        except TooLong:
-            raise
-        except Refused:
-            if not extended or endpoint.extended:
-                raise
-            body = await self._post(question, ends, endpoint, False)
-            endpoint.extended = False
-        else:
-            endpoint.extended = extended or endpoint.extended
+        body = await with_extensions(endpoint, has_extensions(question), partial(self._post, question, ends, endpoint))
         answer = read_answer(body, question)
         sent, cached = read_usage(body)
         for name, number in (("prompts", 1), ("prompt_tokens", sent), ("cached_tokens", cached)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,14 +46,14 @@ def check(config: ModerateConfig) -> None:
                 f"moderate: the model {config.model} is of guard {known!r}, and `guard` is {config.guard!r}"
             )
     if config.engine == "vllm":
-        from chatlog.models.engines.vllm import check_vllm
+        from chatlog.models.engines.vllm_workers import check_vllm
 
         if not config.model:
             raise ConfigError("moderate: engine 'vllm' needs `model`: a path, or a Hub id with its revision")
         check_name(config.model)
-        check_vllm()
+        check_vllm("moderate")
         return
-    check_http(config.urls, config.weights, config.api_key_variables)
+    check_http(config, "moderate")
     if config.guard == "classifier" and config.api == "generate":
         raise ConfigError("moderate: guard 'classifier' runs on engine 'vllm'; a server has no classify call")
     if not config.model and config.api == "generate":
@@ -95,8 +94,7 @@ def vllm_settings(config: ModerateConfig) -> VllmSettings:
     """What of a config the engine `vllm` is told."""
     from chatlog.models.engines.vllm import VllmSettings
 
-    names = [field.name for field in fields(VllmSettings) if field.name in ModerateConfig.model_fields]
-    return VllmSettings(**{name: getattr(config, name) for name in names})
+    return VllmSettings(config.model, config.max_characters, config.max_model_len, config)
 
 
 @contextmanager
@@ -132,7 +130,7 @@ def open_engine(config: ModerateConfig) -> Iterator[Engine]:
         return
     from chatlog.models.engines.http import open_http
 
-    settings = HttpSettings(**{field.name: getattr(config, field.name) for field in fields(HttpSettings)})
+    settings = HttpSettings.of(config, config.model, "moderate")
     asked = None if config.api == "moderations" else _guard(config)
     with open_http(settings, asked, thresholds, max_characters=config.max_characters) as engine:
         yield engine

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from chatlog.errors import MissingExtra
 from chatlog.models.engines.contents import open_tokenizer, shown_as_text
+from chatlog.models.engines.running import VllmWorkers
 from chatlog.models.engines.shown import shown
-from chatlog.models.engines.vllm_worker import Load, Prompt, Said, serve
-from chatlog.models.engines.watched import Limits, Watched
+from chatlog.models.engines.vllm_worker import Prompt, Said, Task
+from chatlog.models.engines.vllm_workers import check_vllm, open_workers
+from chatlog.models.engines.watched import Watched
 from chatlog.models.guards import (
     Answer,
     Guard,
@@ -36,9 +35,11 @@ _ROUND: Final = 256
 
 @dataclass(frozen=True)
 class VllmSettings:
-    """How the model is run; as the settings of the same names in ModerateConfig.
+    """How the model is run.
 
     Attributes:
+        model, max_characters, max_model_len: as in ModerateConfig.
+        workers: the processes that hold it.
         ordered: whether prompts are asked in the order of their tokens.
         cache_blocks: of the prefix cache; None for as many as the memory holds.
     """
@@ -46,26 +47,9 @@ class VllmSettings:
     model: str
     max_characters: int
     max_model_len: int
-    gpu_memory: float
-    dtype: str
-    eager: bool
-    tensor_parallel: int
-    start_s: float
-    stall_s: float
-    restarts: int
-    slice_prompts: int
+    workers: VllmWorkers
     ordered: bool = True
     cache_blocks: int | None = None
-
-
-def check_vllm() -> None:
-    """Nothing, when vLLM is installed.
-
-    Raises:
-        MissingExtra: it is not.
-    """
-    if importlib.util.find_spec("vllm") is None:
-        raise MissingExtra("moderate: engine 'vllm'", "vllm")
 
 
 _Encoded = tuple[list[int], Question]
@@ -176,7 +160,9 @@ class VllmEngine:
     def _answers(self, questions: Sequence[Sequence[_Encoded]]) -> list[list[Answer | None]]:
         """The answers to each task's questions, in order; None where no worker survived one."""
         prompts = [
-            Prompt(tokens, question.max_tokens, question.choices) for group in questions for tokens, question in group
+            Prompt(tokens, question.max_tokens, question.choices, question.schema)
+            for group in questions
+            for tokens, question in group
         ]
         answers = iter([None if said is None else Answer(said.text, said.tokens) for said in self._ask(prompts)])
         return [[next(answers) for _ in group] for group in questions]
@@ -252,48 +238,14 @@ def open_vllm(settings: VllmSettings, guard: Guard, thresholds: Thresholds) -> I
     Raises:
         MissingExtra, ConfigError, DataError: vLLM, the weights or the tokenizer is not there; the weights are pickled.
     """
-    check_vllm()
+    check_vllm("moderate")
     folder = locate(settings.model)
     tokenizer = open_tokenizer(settings.model, folder)
-    arguments: dict[str, Any] = {
-        "model": str(folder),
-        "max_model_len": settings.max_model_len,
-        "gpu_memory_utilization": settings.gpu_memory,
-        "dtype": settings.dtype,
-        "enforce_eager": settings.eager,
-        "tensor_parallel_size": settings.tensor_parallel,
-        "trust_remote_code": False,
-        "seed": 0,
-        "disable_log_stats": True,
-    }
+    arguments: dict[str, Any] = {}
     if settings.cache_blocks is not None:
         arguments["num_gpu_blocks_override"] = settings.cache_blocks
-    if isinstance(guard, SequenceClassifier):
-        arguments["runner"] = "pooling"
-    else:
+    task: Task = "classify" if isinstance(guard, SequenceClassifier) else "generate"
+    if task == "generate":
         arguments["enable_prefix_caching"] = True
-    devices = shared_out(visible_devices(os.environ), settings.tensor_parallel)
-    limits = Limits(settings.start_s, settings.stall_s, settings.restarts, settings.slice_prompts)
-    workers = Watched(serve, Load(arguments, devices), max(1, len(devices)), limits)
-    try:
-        labels = workers.start()
+    with open_workers(folder, task, settings.max_model_len, settings.workers, arguments) as (workers, labels):
         yield VllmEngine(workers, tokenizer, labels, guard, thresholds, settings)
-    finally:
-        # Its processes hold the GPUs' memory, which the next stage may want.
-        workers.close()
-
-
-def visible_devices(environment: Mapping[str, str]) -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; none where torch sees none."""
-    told = environment.get("CUDA_VISIBLE_DEVICES")
-    if told is not None:
-        return [name for name in (part.strip() for part in told.split(",")) if name and name != "-1"]
-    import torch
-
-    # Counted without a context: a process that holds one would take memory from the workers.
-    return [str(number) for number in range(torch.cuda.device_count())]
-
-
-def shared_out(devices: Sequence[str], each: int) -> tuple[str, ...]:
-    """The GPUs in groups of `each`, one a worker, as values of CUDA_VISIBLE_DEVICES; what is left over stays idle."""
-    return tuple(",".join(devices[start : start + each]) for start in range(0, len(devices) - each + 1, each))

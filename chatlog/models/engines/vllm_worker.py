@@ -7,12 +7,19 @@ import time
 from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 LOGPROBS: Final = 20
 """Alternatives asked for at each token: vLLM's default limit."""
 
 _BEAT_S: Final = 1.0
+
+
+Task = Literal["generate", "classify", "embed"]
+"""What a model is asked for: an answer, the probabilities of its labels, or a vector."""
 
 
 @dataclass(frozen=True)
@@ -21,20 +28,26 @@ class Load:
 
     Attributes:
         arguments: of `vllm.LLM`.
+        task: what it is asked for.
         devices: of each worker, as CUDA_VISIBLE_DEVICES; empty leaves it as it is.
     """
 
     arguments: dict[str, Any]
+    task: Task = "generate"
     devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One prompt: its tokens, the longest answer, and the only answers allowed. No answer is asked of a classifier."""
+    """One prompt: its tokens, the longest answer, and the only answers allowed, or the JSON schema that they fit.
+
+    No answer is asked of a classifier.
+    """
 
     tokens: list[int]
     max_tokens: int = 0
     choices: tuple[str, ...] = ()
+    schema: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,13 +81,12 @@ def serve(pipe: Connection, load: Load, number: int) -> None:
     except Exception as error:  # whatever it is, the parent tells it
         pipe.send(("failed", type(error).__name__))
         return
-    labels = getattr(model.llm_engine.model_config.hf_config, "id2label", None)
-    classifies = load.arguments.get("runner") == "pooling"
-    pipe.send(("ready", labels))
+    asked = {"generate": _generated, "classify": _classified, "embed": _embedded}[load.task]
+    pipe.send(("ready", getattr(model.llm_engine.model_config.hf_config, "id2label", None)))
     while True:
         slice_number, prompts = pipe.recv()
         try:
-            said = _classified(model, prompts, pipe) if classifies else _generated(model, prompts, pipe)
+            said = asked(model, prompts, pipe)
         except (BrokenPipeError, ConnectionResetError):
             return
         except Exception as error:  # an engine that died; a traceback could quote a prompt
@@ -87,22 +99,19 @@ def _generated(model: Any, prompts: list[Prompt], pipe: Connection) -> list[Said
     from vllm import SamplingParams
     from vllm.sampling_params import StructuredOutputsParams
 
-    kinds: dict[tuple[int, tuple[str, ...]], Any] = {}
+    kinds: dict[tuple[int, tuple[str, ...], str], Any] = {}
     for prompt in prompts:
-        kind = (prompt.max_tokens, prompt.choices)
+        kind = (prompt.max_tokens, prompt.choices, prompt.schema)
         if kind not in kinds:
             kinds[kind] = SamplingParams(
                 temperature=0,
                 max_tokens=prompt.max_tokens,
                 logprobs=LOGPROBS,
-                # One token of a choice needs no grammar: its log-probabilities are what counts.
-                structured_outputs=StructuredOutputsParams(choice=list(prompt.choices))
-                if prompt.choices and prompt.max_tokens > 1
-                else None,
+                structured_outputs=_held(prompt, StructuredOutputsParams),
             )
     outputs = model.generate(
         [{"prompt_token_ids": prompt.tokens} for prompt in prompts],
-        [kinds[prompt.max_tokens, prompt.choices] for prompt in prompts],
+        [kinds[prompt.max_tokens, prompt.choices, prompt.schema] for prompt in prompts],
         use_tqdm=_beats(pipe),
     )
     return [
@@ -119,12 +128,24 @@ def _generated(model: Any, prompts: list[Prompt], pipe: Connection) -> list[Said
     ]
 
 
+def _held(prompt: Prompt, params: Any) -> Any:
+    if prompt.schema:
+        return params(json=prompt.schema)
+    # One token of a choice needs no grammar: its log-probabilities are what counts.
+    return params(choice=list(prompt.choices)) if prompt.choices and prompt.max_tokens > 1 else None
+
+
 def _classified(model: Any, prompts: list[Prompt], pipe: Connection) -> list[Said]:
     outputs = model.classify([{"prompt_token_ids": prompt.tokens} for prompt in prompts], use_tqdm=_beats(pipe))
     return [
         Said("", [], [float(value) for value in output.outputs.probs], output.num_cached_tokens or 0)
         for output in outputs
     ]
+
+
+def _embedded(model: Any, prompts: list[Prompt], pipe: Connection) -> list[npt.NDArray[np.float32]]:
+    outputs = model.embed([{"prompt_token_ids": prompt.tokens} for prompt in prompts], use_tqdm=_beats(pipe))
+    return [np.array(output.outputs.embedding, dtype=np.float32) for output in outputs]
 
 
 def _beats(pipe: Connection) -> Any:
