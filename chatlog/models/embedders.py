@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from chatlog.errors import ConfigError, DataError, MissingExtra
 from chatlog.models import embedders_mix, embedders_use, minilm_int8
+from chatlog.models.e5_map.mapped import open_mapped
 from chatlog.models.embedders_tokens import (
     Flags,
     TextTokens,
@@ -26,9 +28,10 @@ MINILM: Final = "all-MiniLM-L6-v2"
 """English; 384 dimensions, 22.7 M parameters, Apache-2.0; carried by a package, so that no network is needed."""
 
 DEFAULT: Final = embedders_mix.NAME
-"""MiniLM and the multilingual Universal Sentence Encoder in one vector; both are carried by packages."""
+"""MiniLM and the multilingual Universal Sentence Encoder in one vector, with e5 for languages that the latter does not
+know; all are carried by packages."""
 
-COMPOSED_HERE: Final = (embedders_mix.NAME, embedders_use.NAME, minilm_int8.NAME)
+COMPOSED_HERE: Final = (embedders_mix.NAME, embedders_mix.WITHOUT_E5, embedders_use.NAME, minilm_int8.NAME)
 """Names that are no sentence-transformers model, and run on engine `torch` alone."""
 
 MAX_TOKENS: Final = 256
@@ -51,8 +54,8 @@ class Embedder(Protocol):
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors, `(len(texts), dim) float32`, in the order of `texts`.
 
-        They have unit length, except those of `minilm+use`, whose length says which of its halves are there; compare
-        them by cosine or Euclidean distance as they are.
+        They have unit length, except those of `minilm+use+e5` and `minilm+use`, whose length says which of its halves
+        are there; compare them by cosine or Euclidean distance as they are.
         """
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
@@ -71,8 +74,8 @@ def open_embedder(
     """The model `name`, loaded from this machine alone.
 
     Args:
-        name: `minilm+use`, `minilm-int8`, `use-multilingual-v3`, or a sentence-transformers model: as in
-            chatlog.models.weights a carried name, a path, or a Hub id with its revision.
+        name: `minilm+use+e5`, `minilm+use`, `minilm-int8`, `use-multilingual-v3`, or a sentence-transformers model:
+            as in chatlog.models.weights a carried name, a path, or a Hub id with its revision.
         max_tokens: where a text is cut.
         prompt: put before each text, for models that were trained with one ("query: ").
         dim: keep only so many leading dimensions and scale to unit length again, for models that were
@@ -91,7 +94,10 @@ def open_embedder(
         if name == embedders_use.NAME:
             return embedders_use.open_use(characters=embedders_use.EMBEDDED_CHARACTERS)
         english = minilm_int8.open_minilm(max_tokens, threads)
-        return english if name == minilm_int8.NAME else embedders_mix.MixedEmbedder(english)
+        if name == minilm_int8.NAME:
+            return english
+        open_foreign = partial(open_mapped, threads) if name == embedders_mix.NAME else None
+        return embedders_mix.MixedEmbedder(name, english, open_foreign)
     folder = locate(name)
     module_folders(name, folder)
     try:

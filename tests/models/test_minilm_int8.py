@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from chatlog.errors import ConfigError
+from chatlog.models.bert_int8 import exact_product, integer_product
 from chatlog.models.embedders import MINILM, open_embedder
-from chatlog.models.minilm_int8 import MiniLM, exact_product, integer_product, open_minilm
+from chatlog.models.minilm_int8 import MiniLM, open_minilm
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sentence_transformers")
