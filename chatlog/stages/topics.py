@@ -48,9 +48,10 @@ class TopicsConfig(SelectionConfig, EvidenceConfig):
     themes: bool = True
     """Put topics in themes, where there are nine topics or more."""
 
-    outliers: float = Field(default=3.0, ge=0, le=100)
-    """Robust standard deviations, below the median, of a question's likeness to its fifteenth nearest in the sample,
-    from which on it is in no topic ("none", topic_id -1); 0 gives every question a topic."""
+    outliers: float = Field(default=0.01, ge=0, le=0.5)
+    """Share of the sample that is in no topic ("none", topic_id -1): what is least like its fifth nearest question.
+    Other conversations are measured by the same mark, so that more of them are when much is new. 0 gives every
+    question a topic."""
 
     model: str = ""
     """A run folder, or the folder of its stage `topics`, whose topics are taken as they are; empty to learn new ones.
