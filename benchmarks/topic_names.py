@@ -3,9 +3,9 @@
 python benchmarks/topic_names.py ../shared/eval/topics/banking77.jsonl.gz --show
 
 Prints a JSON object for each file. `groups` tells which questions were put together: `gold`, those of one label, so
-that only the naming is measured; or `found`, the topics of the stages `embed` and `topics`, as many as there are
-labels, each of which should be named like the label that most of its questions have. A word of a label counts as held
-where a word of the name begins alike; words that hardly tell labels apart ("card" in a bank) count as all others.
+that only the naming is measured; or `found`, the topics of the stages `embed` and `topics` at as many topics as there
+are labels, each of which should be named like the label that most of its questions have. A word of a label counts as
+held where a word of the name begins alike.
 
 - `hit`: the share of groups whose name holds a word of the label.
 - `telling`: the share whose name holds the word of the label that the fewest other labels have.

@@ -5,7 +5,7 @@ python benchmarks/topics.py ../shared/eval/topics/clinc150.jsonl.gz ../shared/ev
 Prints a JSON object a file. `nmi` is that of as many topics as there are labels; `k` what the criterion chooses, with
 its NMI and its `themes`; `seeds_ari` the adjusted Rand index of two seeds; `halves_ari` that of the models of two
 halves on all questions. `outliers` is the share of questions in no topic; `novel_auroc` tells whether questions of a
-tenth of the labels, kept out of learning, are less like their fifteenth nearest than others that were kept out as well
+tenth of the labels, kept out of learning, are less like their fifth nearest than others that were kept out as well
 (0.5: no). Seconds are the processor's, of one thread.
 """
 

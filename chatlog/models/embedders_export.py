@@ -74,14 +74,18 @@ def _to_onnx(name: str, network: Path, graph: Path) -> Path:
         import onnx  # noqa: F401 - torch says nothing of what it lacks
         import onnxscript  # noqa: F401
         import torch
-        from transformers import AutoConfig, AutoModel
+        from transformers import AutoModel
         from transformers.utils import logging as transformers_logging
     except ImportError as error:
         raise MissingExtra("the export of a graph", "onnx") from error
     transformers_logging.disable_progress_bar()
-    given = {"local_files_only": True, "trust_remote_code": False}
-    model = AutoModel.from_pretrained(str(network), use_safetensors=True, dtype=torch.float32, **given).eval()
-    types = (getattr(AutoConfig.from_pretrained(str(network), **given), "type_vocab_size", 0) or 0) > 1
+    try:
+        model = AutoModel.from_pretrained(
+            str(network), local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+        ).eval()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise DataError(f"model {name} cannot be opened from {network} ({type(error).__name__})") from error
+    types = (getattr(model.config, "type_vocab_size", 0) or 0) > 1
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if types else [])]
 
     class Tokens(torch.nn.Module):  # type: ignore[misc, unused-ignore]
@@ -100,17 +104,20 @@ def _to_onnx(name: str, network: Path, graph: Path) -> Path:
     size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, about its insides
-        torch.onnx.export(
-            Tokens(),
-            tuple(values.values()),
-            str(graph),
-            input_names=names,
-            output_names=["last_hidden_state"],
-            dynamic_shapes=tuple(axes for _ in names),
-            dynamo=True,
-            external_data=size > _LARGEST,
-            verbose=False,
-        )
+        try:
+            torch.onnx.export(
+                Tokens(),
+                tuple(values.values()),
+                str(graph),
+                input_names=names,
+                output_names=["last_hidden_state"],
+                dynamic_shapes=tuple(axes for _ in names),
+                dynamo=True,
+                external_data=size > _LARGEST,
+                verbose=False,
+            )
+        except RuntimeError as error:  # every error of the exporter's is one
+            raise DataError(f"model {name}: torch cannot make a graph of it ({type(error).__name__})") from error
     return graph
 
 

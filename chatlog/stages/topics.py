@@ -48,9 +48,10 @@ class TopicsConfig(SelectionConfig, EvidenceConfig):
     themes: bool = True
     """Put topics in themes, where there are nine topics or more."""
 
-    outliers: float = Field(default=3.0, ge=0, le=100)
-    """Robust standard deviations, below the median, of a question's likeness to its fifteenth nearest in the sample,
-    from which on it is in no topic ("none", topic_id -1); 0 gives every question a topic."""
+    outliers: float = Field(default=0.01, ge=0, le=0.5)
+    """Share of the sample that is in no topic ("none", topic_id -1): what is least like its fifth nearest question.
+    Other conversations are measured by the same mark, so that more of them are when much is new. 0 gives every
+    question a topic."""
 
     model: str = ""
     """A run folder, or the folder of its stage `topics`, whose topics are taken as they are; empty to learn new ones.
@@ -111,7 +112,9 @@ def run_topics(config: TopicsConfig, readers: Sequence[ReadShard]) -> Generator[
     if taken is not None:
         unlike(vectors, taken)
     model = _fit(config, vectors, codes) if taken is None else taken
-    about = TopicEvidence(config, rows, len(model.clusters.centres))
+    # Topics of another run have their names: no model is asked for others.
+    told = config if taken is None else config.model_copy(update={"naming": None})
+    about = TopicEvidence(told, rows, len(model.clusters.centres))
     for read in readers:
         yield _assign(read(), selection, model, about)
     topics = about.table(model.parents)

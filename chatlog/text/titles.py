@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,14 +25,15 @@ def titles(groups: Sequence[Sequence[Term]], taken: set[str]) -> list[str | None
         taken: names that stand already, casefolded; those given here are added. A name that is taken goes on with
             the topic's next term, and with a number where it has none.
     """
-    return [_named(_first(terms), terms, taken) for terms in groups]
+    ordered = [_one_script_first(terms) for terms in groups]
+    return [_named(_first(terms[:count]), terms, taken) for terms, count in ordered]
 
 
 def theme_titles(groups: Sequence[Sequence[Term]], taken: set[str]) -> list[str | None]:
     """A name for each theme, of terms that together stand in most of its texts: one of a single topic is not enough."""
     names = []
-    for terms in groups:
-        chosen = _covering(terms)
+    for terms, count in map(_one_script_first, groups):
+        chosen = _covering(terms[:count])
         names.append(_named(chosen, [*chosen, *(term for term in terms if term not in chosen)], taken))
     return names
 
@@ -48,6 +51,26 @@ def written(surfaces: Sequence[str]) -> str:
     name = BETWEEN.join(surfaces)
     first = name.split(" ", 1)[0]
     return name[:1].upper() + name[1:] if first.islower() else name
+
+
+def _one_script_first(terms: Sequence[Term]) -> tuple[list[Term], int]:
+    """The terms with those of the script that tells most in front, and their number.
+
+    A topic of several languages is named in one: "Distance · 距离" says one thing twice.
+    """
+    told: defaultdict[str, float] = defaultdict(float)
+    for term in terms:
+        told[_script(term.surface)] += term.score
+    script = max(told, key=lambda one: (told[one], one), default="")
+    same = [term for term in terms if _script(term.surface) == script]
+    return [*same, *(term for term in terms if term not in same)], len(same)
+
+
+def _script(surface: str) -> str:
+    letter = next((one for one in surface if one.isalpha()), "")
+    # The first word of a letter's name is its script's: LATIN, CYRILLIC, HANGUL.
+    script = unicodedata.name(letter, "").partition(" ")[0]
+    return "CJK" if script in ("HIRAGANA", "KATAKANA") else script
 
 
 def _first(terms: Sequence[Term]) -> list[Term]:

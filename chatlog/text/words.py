@@ -44,6 +44,9 @@ _MEASURE: Final = regex.compile(
 )
 """A number and its unit ("5kg") says nothing alone; "401k" and "2fa" do."""
 
+_CODE: Final = regex.compile(r"^(?=.{6})\p{Lu}+\p{N}+\p{Lu}[\p{Lu}\p{N}]*$")
+"""A booking's code; a virus or a robot (H1N1) has a shorter name."""
+
 _ELISION: Final = regex.compile(
     r"(?i)^(?:qu|jusqu|lorsqu|puisqu|aujourd|(?:d|n|s)?all|dell|un|quest|quell|[ldjmtsncgv])['’](?=\p{L}{2})"
 )
@@ -122,8 +125,12 @@ def _trimmed(run: list[Word]) -> list[Word]:
 
 def _words(text: str, japanese: bool, english: bool) -> Iterator[Word | None]:
     """The words in order; None for whatever ends a run."""
+    end = 0
     for match in _RUN.finditer(text):
         value = match.group()
+        if match.start() > end and match.lastgroup in ("unspaced", "katakana"):
+            yield None  # a space between two words of such a script is a comma
+        end = match.end()
         match match.lastgroup:
             case "word":
                 yield from _spaced(value, english)
@@ -141,8 +148,10 @@ def _words(text: str, japanese: bool, english: bool) -> Iterator[Word | None]:
 
 
 def _spaced(value: str, english: bool) -> tuple[Word | None, ...]:
-    # Identifiers, keys, and placeholders that redact left.
-    return (None,) if len(value) > _LONGEST_WORD or "_" in value else _known(value, english)
+    # Identifiers, keys, codes ("XK4DR7"), and placeholders that redact left.
+    if len(value) > _LONGEST_WORD or "_" in value or _CODE.search(value):
+        return (None,)
+    return _known(value, english)
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -188,8 +197,9 @@ def _unspaced(piece: str, japanese: bool) -> Word | None:
     if piece in stop_words() or (_HIRAGANA.fullmatch(piece) and len(piece) < _SHORTEST_HIRAGANA):
         return None
     if len(piece) == 1:
-        # In Japanese a single character is a word; in Chinese it is mostly grammar that no list is long enough for.
-        return Word(piece, piece, Role.NAMES if japanese else Role.ENDS, joined=True)
+        # In Japanese a single character is a word; in Chinese it is mostly grammar that no list is long enough for, or
+        # what is left of a word that the dictionary does not know.
+        return Word(piece, piece, Role.NAMES, joined=True) if japanese else None
     return Word(piece, piece, _role(piece), joined=True)
 
 

@@ -16,7 +16,7 @@ from chatlog.models.topic_evidence import EvidenceConfig, check_evidence
 from chatlog.models.topic_naming import NamingConfig, TopicNamer, prompt
 from chatlog.text.corpus import Corpus
 from tests.models.loopback import Loopback, loopback
-from tests.models.test_topic_evidence import Row, bread, evidence, python, shard
+from tests.models.topic_rows import Row, bread, evidence, python, shard
 
 pytest.importorskip("icu4py")
 

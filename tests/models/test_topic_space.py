@@ -23,7 +23,7 @@ def test_points_lie_closer_to_those_of_their_topic_than_their_vectors_do() -> No
 def test_a_row_comes_to_the_same_place_whatever_stands_beside_it() -> None:
     vectors, _ = around(4, 60)
     codes = ["en", "de"] * 120
-    space = fit_space(vectors, codes, 0, 3.0, 0)
+    space = fit_space(vectors, codes, 0, 0.01, 0)
     whole, out = space.place(vectors, codes)
     parts = [space.place(vectors[i : i + 1], codes[i : i + 1]) for i in range(0, 240, 40)]
     assert np.allclose(np.concatenate([points for points, _ in parts]), whole[::40], atol=1e-6)
@@ -51,7 +51,7 @@ def test_languages_are_drawn_together() -> None:
 def test_what_is_like_nothing_is_an_outlier() -> None:
     vectors, _ = around(5, 60, noise=0.4)
     codes = ["en"] * len(vectors)
-    space = fit_space(vectors, codes, 5, 3.0, 0)
+    space = fit_space(vectors, codes, 5, 0.01, 0)
     strange = unit(np.random.default_rng(5).normal(size=(40, vectors.shape[1])))
     assert space.place(vectors, codes)[1].mean() < 0.05
     assert space.place(strange, ["en"] * 40)[1].mean() > 0.9
@@ -77,6 +77,6 @@ def test_a_plain_space_leaves_unit_vectors_as_they_are() -> None:
 @pytest.mark.parametrize("rows", [0, 1, 2, 3])
 def test_hardly_any_rows(rows: int) -> None:
     vectors, _ = around(3, 10)
-    space = fit_space(vectors[:rows], ["en"] * rows, 0, 3.0, 0)
+    space = fit_space(vectors[:rows], ["en"] * rows, 0, 0.01, 0)
     points, outliers = space.place(vectors[:5], ["en"] * 5)
     assert len(points) == 5 and np.isfinite(points).all() and not outliers.any()

@@ -65,12 +65,14 @@ def test_topics_are_the_subjects_and_are_named_by_their_words() -> None:
     named = topics.to_pylist()
     subjects = {word: i for i, subject in enumerate(SUBJECTS) for word in subject.split()}
     for topic in named:
+        if topic["topic_id"] < 0:
+            continue
         about = {subjects[word] for keyword in topic["keywords"] for word in keyword.split() if word in subjects}
         assert len(about) == 1, topic["keywords"]
         (about_one,) = about
         assert all(SUBJECTS[about_one] in example for example in topic["examples"])
     sizes = [topic["size"] for topic in named]
-    assert sizes == sorted(sizes, reverse=True) and sum(sizes) == 300 - 30
+    assert sizes[:4] == sorted(sizes[:4], reverse=True) and sum(sizes) == 300 - 30
 
 
 def test_sizes_and_medoids_agree_with_the_rows() -> None:
@@ -97,7 +99,7 @@ def test_rows_without_an_embedding_get_nulls() -> None:
 
 def test_the_number_of_topics_is_found() -> None:
     _, topics = run(TopicsConfig(k=0), shard(0, 1500))
-    assert topics.num_rows == len(SUBJECTS)
+    assert sum(topic >= 0 for topic in topics.column("topic_id").to_pylist()) == len(SUBJECTS)
 
 
 def test_two_runs_give_the_same_bytes() -> None:

@@ -162,3 +162,13 @@ def test_a_theme_is_named_by_what_its_topics_have_between_them() -> None:
     terms = best_terms(found, [[0, 1], [2]], 10, 2)
     theme, _ = theme_titles(terms, set())
     assert theme is not None and "flight" in theme.lower() and "hotel" in theme.lower()
+
+
+def test_a_topic_of_several_languages_is_named_in_one() -> None:
+    groups = {
+        0: ["distance to Paris", "distance to Rome", "距离", "距离", "the distance", "距离 巴黎"] * 2,
+        1: PYTHON * 2,
+    }
+    (label, _), (terms, _) = names(groups), told(groups)
+    assert {"distance", "距离"} <= set(terms) and label is not None
+    assert label == "Distance · Paris · Rome" and "距离" not in label

@@ -38,7 +38,7 @@ def test_words_of_unspaced_scripts_are_words_and_not_characters() -> None:
 
 
 def test_roles() -> None:
-    roles = {word.surface: word.role for run in runs("cost of living, shopping list, 热水") for word in run}
+    roles = {word.surface: word.role for run in runs("cost of living, shopping list, 热水器") for word in run}
     assert roles["of"] is Role.LINKS and roles["list"] is Role.ENDS and roles["living"] is Role.NAMES
 
 
