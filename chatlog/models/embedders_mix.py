@@ -2,8 +2,9 @@
 
 MiniLM-L6 tells the topics of English questions apart better than any other carried model, and groups other languages by
 language; the multilingual Universal Sentence Encoder is as fast, and knows 15 languages; multilingual-e5-small knows
-some hundred, and takes five times as long. Side by side they do better than each: by the vectors' plain k-means on
-SIB-200, NMI_PLACE
+some hundred, and takes four times as long. Side by side they do better than each: on ten languages of SIB-200 the
+stage `topics` reaches an NMI of 0.46 (without e5, which reads Hindi there, 0.43), and 0.63 on ten of which the USE does
+not know four (0.25).
 """
 
 from __future__ import annotations
