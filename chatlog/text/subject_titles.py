@@ -38,10 +38,10 @@ class About:
         languages: English names, those of most questions first; or "many languages".
     """
 
-    subjects: Sequence[str] = ()
+    subjects: tuple[str, ...] = ()
     field: str = ""
-    parts: Sequence[str] = ()
-    languages: Sequence[str] = ()
+    parts: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 def title(about: About, terms: Sequence[Term], taken: set[str], *, theme: bool = False) -> tuple[str, str | None]:

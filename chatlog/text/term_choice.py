@@ -96,8 +96,7 @@ def _alike(one: Term, other: Term) -> bool:
 
 
 def same_word(one: str, other: str) -> bool:
-    """Whether they are forms of one word ("recipe", "recipes"), or one of them holds the other in a script without
-    spaces."""
+    """Whether they are forms of one word ("recipe", "recipes"); beyond ASCII also where one holds the other."""
     a, b = one.lower(), other.lower()
     if not a.isascii() and (a in b or b in a):
         return True
