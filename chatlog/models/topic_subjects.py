@@ -43,8 +43,8 @@ _MANY: Final = 5
 """Languages from which on they are many, where none is that of enough people."""
 
 _SHARPNESS: Final = 24.0
-"""What cosines are multiplied by before their softmax. With 12 to 24 the subjects found hold as many words of clinc150's
-and banking77's labels, within 2 %; so they do where half of what is usual of a subject is taken from its cosines."""
+"""What cosines are multiplied by before their softmax. With 12 to 24 the subjects found hold as many words of the
+labels of clinc150 and banking77, within 2 %; also where half of a subject's usual cosine is taken from its cosines."""
 
 Matrix = npt.NDArray[np.float32]
 
