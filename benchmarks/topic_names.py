@@ -76,11 +76,11 @@ def measured(names: Sequence[str | None], golds: Sequence[str]) -> dict[str, flo
     }
 
 
-def named(table: pa.Table, groups: npt.NDArray[np.int32], distances: npt.NDArray[np.float32]) -> list[str | None]:
+def named(table: pa.Table, groups: npt.NDArray[np.int32], config: TopicsConfig) -> list[str | None]:
     """The names of the groups 0, 1, ... of the conversations of a table."""
     rows = np.asarray(table.column(KEY.name), dtype=np.int64)
-    about = TopicEvidence(TopicsConfig(), rows, int(groups.max()) + 1)
-    about.see(table, np.ones(len(rows), dtype=np.bool_), groups, distances)
+    about = TopicEvidence(config, rows, int(groups.max()) + 1)
+    about.see(table, np.ones(len(rows), dtype=np.bool_), groups, np.zeros(len(rows), dtype=np.float32))
     return [row["label"] for row in about.table().to_pylist()[: int(groups.max()) + 1]]
 
 
@@ -92,24 +92,30 @@ def conversations(file: Path) -> tuple[pa.Table, list[str]]:
     return table, [str(row["label"]) for row in rows]
 
 
-def main(file: Path, groups: str, show: bool) -> dict[str, object]:
+def main(file: Path, groups: str, subjects: bool, show: bool) -> dict[str, object]:
     """The figures of one file."""
     table, gold = conversations(file)
     labels = sorted(set(gold))
     if groups == "gold":
         found = np.array([labels.index(label) for label in gold], dtype=np.int32)
-        names = named(table, found, np.zeros(len(gold), dtype=np.float32))
+        names = named(table, found, TopicsConfig(subjects=subjects))
     else:
         with open_embed(EmbedConfig()) as batch:
             whole = table.append_column("embedding", batch(table).column("embedding"))
-        steps = run_topics(TopicsConfig(k=len(labels)), [held(whole)])
+        steps = run_topics(TopicsConfig(k=len(labels), subjects=subjects), [held(whole)])
         found = np.asarray(next(steps).column("topic_id"), dtype=np.int32)
         names = told_at_the_end(steps, int(found.max()) + 1)
     majority = [
         Counter(label for label, one in zip(gold, found.tolist(), strict=True) if one == group).most_common(1)[0][0]
         for group in range(len(names))
     ]
-    result: dict[str, object] = {"file": file.name, "groups": groups, "n": len(gold), "names": len(names)}
+    result: dict[str, object] = {
+        "file": file.name,
+        "groups": groups,
+        "subjects": subjects,
+        "n": len(gold),
+        "names": len(names),
+    }
     result |= measured(names, majority)
     if show:
         result["told"] = [f"{label}: {name}" for label, name in zip(majority, names, strict=True)]
@@ -129,7 +135,8 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("labelled", type=Path, nargs="+", help="JSON Lines with `text` and `label`")
     options.add_argument("--groups", choices=("gold", "found"), default="gold")
+    options.add_argument("--keywords", action="store_true", help="name by keywords alone")
     options.add_argument("--show", action="store_true", help="tell each label and name")
     given = options.parse_args()
     for one in given.labelled:
-        print(json.dumps(main(one, given.groups, given.show), ensure_ascii=False))
+        print(json.dumps(main(one, given.groups, not given.keywords, given.show), ensure_ascii=False))

@@ -15,11 +15,13 @@ from chatlog.errors import MissingExtra
 from chatlog.models.topic_members import Member, Members, Told, drawn
 from chatlog.models.topic_naming import NamingConfig, check_naming
 from chatlog.models.topic_renaming import name_by_model
+from chatlog.models.topic_subjects import SubjectFinder, check_subjects
 from chatlog.schema import KEY
 from chatlog.stage import Config
 from chatlog.text.corpus import Corpus
 from chatlog.text.keywords import best_terms
-from chatlog.text.titles import theme_titles, titles, unique
+from chatlog.text.subject_titles import title
+from chatlog.text.term_choice import Term
 
 MIN_USERS: Final = 10
 """Users below whom nothing is told of what they asked about."""
@@ -29,9 +31,6 @@ OUTLIERS: Final = -1
 
 NONE: Final = "none"
 """What those are called."""
-
-VARIOUS: Final = "Various questions"
-"""What a topic is called of which no word was written by enough users."""
 
 
 class EvidenceConfig(Config):
@@ -54,8 +53,12 @@ class EvidenceConfig(Config):
     example_length: int = Field(default=200, ge=20, le=2000)
     """Characters after which such a prompt is cut."""
 
+    subjects: bool = True
+    """Name topics by a catalogue of subjects that people ask about ("Cooking and recipes"), in front of their keywords;
+    by questions in the 15 languages of the multilingual encoder. False: by keywords alone."""
+
     naming: NamingConfig | None = None
-    """An instruct model that names topics; without it, and where its answer will not do, keywords do."""
+    """An instruct model that names topics; without it, and where its answer will not do, subjects and keywords do."""
 
     def identity(self) -> dict[str, Any]:
         """What of the settings decides the values; of `naming` not where and how fast it runs."""
@@ -66,7 +69,7 @@ TOPICS_TABLE: Final = pa.schema(
     [
         pa.field("topic_id", pa.int32()),  # themes follow the topics; -1 stands for conversations without a topic
         pa.field("label", pa.string()),  # unique; null for a topic of fewer than `min_users` users
-        pa.field("named_by", pa.string()),  # llm or keywords; null where neither said anything
+        pa.field("named_by", pa.string()),  # llm, subjects or keywords; null where none said anything
         pa.field("keywords", pa.list_(pa.string())),
         pa.field("size", pa.int64()),  # conversations
         pa.field("parent", pa.int32()),  # the theme
@@ -77,6 +80,10 @@ TOPICS_TABLE: Final = pa.schema(
 
 _MEDOIDS: Final = 5
 _RANDOM: Final = 10
+_ASKED: Final = 25
+"""Random members that tell a topic's subject; the nearest do too."""
+_MOST_ASKED: Final = 200
+"""Members that tell a theme's."""
 _TEXT_SAMPLE: Final = 2000
 _TEXTS: Final = 50_000
 """Questions that words are counted of, at most: those of the sample whose tickets are the smallest."""
@@ -86,14 +93,16 @@ Matrix = npt.NDArray[np.float32]
 
 
 def check_evidence(config: EvidenceConfig) -> None:
-    """Nothing, when keywords can be found and the model that names topics can be asked.
+    """Nothing, when keywords and subjects can be found and the model that names topics can be asked.
 
     Raises:
         ConfigError: a setting of `naming` is missing or wrong.
-        MissingExtra: icu4py is not installed, or vLLM where it is needed.
+        MissingExtra: icu4py is not installed, or the encoder of subjects or vLLM where it is needed.
     """
     if find_spec("icu4py") is None:
         raise MissingExtra("keywords of topics", "embed")
+    if config.subjects:
+        check_subjects()
     if config.naming is not None:
         check_naming(config.naming)
 
@@ -113,7 +122,7 @@ class TopicEvidence:
         self._users: list[set[object]] = [set() for _ in range(k)]
         self._numbers: dict[str, int] = {}
         self._corpus = Corpus()
-        self._members = [Members(_MEDOIDS, _RANDOM) for _ in range(k)]
+        self._members = [Members(_MEDOIDS, _ASKED) for _ in range(k)]
 
     def see(
         self, table: pa.Table, there: npt.NDArray[np.bool_], topic: npt.NDArray[np.int32], distance: Matrix
@@ -176,17 +185,18 @@ class TopicEvidence:
         numbers = sorted({theme for theme in above if theme is not None})
         themes = [self._about(theme, [t for t in range(self._k) if above[t] == theme], None) for theme in numbers]
         taken = {NONE}
-        for group, name in ((topics, titles), (themes, theme_titles)):
-            shown = [one for one in group if one.shown]
-            sets = [one.topics for one in shown]
-            found = best_terms(self._corpus, sets, self._config.keywords, self._config.min_documents)
-            for one, terms, label in zip(shown, found, name(found, taken), strict=True):
-                one.terms, one.named_by = terms, "keywords" if label else None
-                # Questions that have no word in common, as in a topic of many languages.
-                one.label = label or unique(VARIOUS, taken)
+        shown = [one for one in (*topics, *themes) if one.shown]
+        finder = SubjectFinder(self._config.subjects, self._config.min_documents)
+        abouts = finder.find([self._asked(one) for one in shown])
+        found: list[list[Term]] = []
+        for group in (topics, themes):
+            sets = [one.topics for one in group if one.shown]
+            found += best_terms(self._corpus, sets, self._config.keywords, self._config.min_documents)
+        for one, about, terms in zip(shown, abouts, found, strict=True):
+            one.terms = terms
+            one.label, one.named_by = title(about, terms, taken, theme=one.topic_id >= self._k)
         if self._config.naming is not None:
-            named = [one for one in (*topics, *themes) if one.shown]
-            name_by_model(named, self._config.naming, self._corpus, self._config.min_documents, taken)
+            name_by_model(shown, self._config.naming, self._corpus, self._config.min_documents, taken)
         return [*topics, *themes]
 
     def _about(self, number: int, topics: Sequence[int], parent: int | None) -> Told:
@@ -199,8 +209,16 @@ class TopicEvidence:
             large = [topic for topic in topics if len(self._users[topic]) >= self._config.min_users]
             by_size = sorted(large, key=lambda topic: (-int(self._sizes[topic]), topic))
             one.nearest = _in_turn([self._members[topic].nearest() for topic in by_size], _MEDOIDS)
-            one.random = _in_turn([self._members[topic].random() for topic in by_size], _RANDOM)
+            one.random = _in_turn([self._members[topic].random()[:_RANDOM] for topic in by_size], _RANDOM)
         return one
+
+    def _asked(self, one: Told) -> list[Member]:
+        """Members that tell what a topic or theme is about: of each topic as many, of each user one."""
+        lists = [[*self._members[topic].nearest(), *self._members[topic].random()] for topic in one.topics]
+        found: dict[int, Member] = {}
+        for member in _in_turn(lists, _MOST_ASKED):
+            found.setdefault(member.who, member)
+        return list(found.values())
 
     def _count_users(
         self, rows: Rows, there: npt.NDArray[np.bool_], topic: npt.NDArray[np.int32], users: pa.ChunkedArray | None

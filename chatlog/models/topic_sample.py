@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,18 +12,11 @@ from pydantic import Field
 from chatlog.models.embedding_column import DIMENSIONS, halves, used_width
 from chatlog.models.language_means import UNSURE
 from chatlog.models.lid import LanguageIdentifier
+from chatlog.models.lid_certain import LANGUAGE_MODEL, certain_languages
 from chatlog.models.topic_evidence import question
 from chatlog.models.topic_members import tickets
 from chatlog.schema import KEY
 from chatlog.stage import Config, ReadShard
-from chatlog.text.prose import prose_lines
-
-LANGUAGE_MODEL: Final = "lid.176.ftz"
-"""By which the language of a question is told; carried by a package, as in the stage `language`."""
-
-_LANGUAGE_SAMPLE: Final = 500
-_LANGUAGE_SCORE: Final = 0.8
-_LANGUAGE_LETTERS: Final = 12
 
 Rows = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float32]
@@ -83,12 +75,7 @@ class Selection:
     def _codes(self, questions: Sequence[str]) -> list[str]:
         if self._identifier is None:
             return [UNSURE] * len(questions)
-        found = []
-        for words, weights in prose_lines(questions, _LANGUAGE_SAMPLE):
-            guess = self._identifier.guess(words, weights)
-            sure = guess.score >= _LANGUAGE_SCORE and guess.weight >= _LANGUAGE_LETTERS
-            found.append(guess.code.split("-")[0] if sure else UNSURE)
-        return found
+        return certain_languages(questions, self._identifier)
 
 
 def draw(config: SelectionConfig, readers: Sequence[ReadShard], selection: Selection) -> tuple[Rows, Matrix, list[str]]:

@@ -112,8 +112,8 @@ def run_topics(config: TopicsConfig, readers: Sequence[ReadShard]) -> Generator[
     if taken is not None:
         unlike(vectors, taken)
     model = _fit(config, vectors, codes) if taken is None else taken
-    # Topics of another run have their names: no model is asked for others.
-    told = config if taken is None else config.model_copy(update={"naming": None})
+    # Topics of another run have their names: none is looked for.
+    told = config if taken is None else config.model_copy(update={"naming": None, "subjects": False})
     about = TopicEvidence(told, rows, len(model.clusters.centres))
     for read in readers:
         yield _assign(read(), selection, model, about)
@@ -172,7 +172,7 @@ def check_topics(config: TopicsConfig) -> None:
 
 TOPICS: Final = GlobalStage(
     name="topics",
-    version=6,
+    version=7,
     config=TopicsConfig,
     reads=_READS,
     writes=_WRITES,

@@ -92,7 +92,12 @@ def _alike(one: Term, other: Term) -> bool:
     """Whether they share a word, or are forms of one word ("recipe", "recipes")."""
     if one.words & other.words:
         return True
-    a, b = one.surface.lower(), other.surface.lower()
+    return same_word(one.surface, other.surface)
+
+
+def same_word(one: str, other: str) -> bool:
+    """Whether they are forms of one word ("recipe", "recipes"); beyond ASCII also where one holds the other."""
+    a, b = one.lower(), other.lower()
     if not a.isascii() and (a in b or b in a):
         return True
     shared = 0

@@ -25,17 +25,21 @@ def titles(groups: Sequence[Sequence[Term]], taken: set[str]) -> list[str | None
         taken: names that stand already, casefolded; those given here are added. A name that is taken goes on with
             the topic's next term, and with a number where it has none.
     """
-    ordered = [_one_script_first(terms) for terms in groups]
-    return [_named(_first(terms[:count]), terms, taken) for terms, count in ordered]
+    return [_named(*name_terms(terms), taken) for terms in groups]
 
 
 def theme_titles(groups: Sequence[Sequence[Term]], taken: set[str]) -> list[str | None]:
     """A name for each theme, of terms that together stand in most of its texts: one of a single topic is not enough."""
-    names = []
-    for terms, count in map(_one_script_first, groups):
-        chosen = _covering(terms[:count])
-        names.append(_named(chosen, [*chosen, *(term for term in terms if term not in chosen)], taken))
-    return names
+    return [_named(*name_terms(terms, theme=True), taken) for terms in groups]
+
+
+def name_terms(terms: Sequence[Term], *, theme: bool = False) -> tuple[list[Term], list[Term]]:
+    """The terms that stand in a name; and all of them, in the order in which they would go on with it."""
+    ordered, count = _one_script_first(terms)
+    if not theme:
+        return _first(ordered[:count]), ordered
+    chosen = _covering(ordered[:count])
+    return chosen, [*chosen, *(term for term in ordered if term not in chosen)]
 
 
 def unique(name: str, taken: set[str]) -> str:

@@ -47,7 +47,7 @@ def test_a_conversation_without_a_key_is_a_user_of_its_own() -> None:
 def test_users_are_counted_over_all_rows_and_not_only_the_sample() -> None:
     rows = bread(30)
     table = shard(rows)
-    about = TopicEvidence(EvidenceConfig(), np.array([0, 1, 2, 3], dtype=np.int64), 1)
+    about = TopicEvidence(EvidenceConfig(subjects=False), np.array([0, 1, 2, 3], dtype=np.int64), 1)
     about.see(table, np.ones(30, dtype=np.bool_), np.zeros(30, dtype=np.int32), np.zeros(30, dtype=np.float32))
     row = about.table().to_pylist()[0]
     assert row["label"] == "Bake bread" and set(row["medoids"]) <= {0, 1, 2, 3}
@@ -101,7 +101,7 @@ def test_the_order_of_shards_changes_nothing() -> None:
     ids = np.arange(200, dtype=np.int64)
     tables = []
     for order in (range(4), reversed(range(4))):
-        about = TopicEvidence(EvidenceConfig(), ids, 2)
+        about = TopicEvidence(EvidenceConfig(subjects=False), ids, 2)
         for part in order:
             here = slice(50 * part, 50 * part + 50)
             about.see(
@@ -159,9 +159,11 @@ def test_drawn_rows_do_not_depend_on_their_order() -> None:
     assert tickets(rows, 3).tolist() != tickets(rows, 4).tolist()
 
 
-def test_a_topic_without_a_word_in_common_is_named_all_the_same() -> None:
-    rows = [(0, f"unique{chr(97 + n)}{n}word", f"u{n}") for n in range(12)]
+def test_a_topic_without_a_word_in_common_is_named_by_its_languages() -> None:
+    german = ["Welche Farbe passt zu meinem Vorhang?", "Warum ist der Himmel heute so dunkel geworden?"]
+    german += ["Wohin fahren wir nächstes Jahr gemeinsam?", "Ich möchte lieber einen größeren Kasten kaufen."]
+    rows = [(0, german[n] if n < 4 else f"{n}" * n, f"u{n}") for n in range(12)]
     rows += [(1, f"other{chr(97 + n)}{n}thing", f"u{n}") for n in range(12)]
     one, other = evidence(rows, 2).table().to_pylist()
-    assert (one["label"], other["label"]) == ("Various questions", "Various questions (2)")
+    assert one["label"] == "Mixed questions: German" and other["label"].startswith("Mixed questions")
     assert one["named_by"] is None and one["keywords"] == []

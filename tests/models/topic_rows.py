@@ -27,11 +27,11 @@ def shard(rows: list[Row], first: int = 0, *, redacted: bool | None = True) -> p
     return table.append_column("redacted", pa.array([redacted or None] * len(rows), pa.bool_()))
 
 
-def evidence(rows: list[Row], k: int, *shards: pa.Table, **settings: Any) -> TopicEvidence:
-    """Evidence of the rows, each as near to its centre as its place is early."""
+def evidence(rows: list[Row], k: int, *shards: pa.Table, subjects: bool = False, **settings: Any) -> TopicEvidence:
+    """Evidence of the rows, each as near to its centre as its place is early; named by keywords unless told."""
     tables = shards or (shard(rows),)
     ids = np.concatenate([np.asarray(table.column("row_id"), dtype=np.int64) for table in tables])
-    about = TopicEvidence(EvidenceConfig(**settings), ids, k)
+    about = TopicEvidence(EvidenceConfig(subjects=subjects, **settings), ids, k)
     topics = np.array([topic for topic, _, _ in rows], dtype=np.int32)
     at = 0
     for table in tables:
