@@ -3,8 +3,8 @@
 python benchmarks/embed_windows.py LOGS...
 
 Prints a JSON object for each embedder: `minilm-int8` by tokens, on the English turns, and `use-multilingual-v3` by
-characters, on all. `agreement` is the mean NMI of the k-means labels by a window with those by the widest one, over pairs
-of seeds; that of the widest with itself says what two seeds make of it. `cut` is the share of turns that are longer.
+characters, on all. `agreement` is the mean NMI of the k-means labels by a window with those by the widest one, over
+pairs of seeds; that of the widest with itself is what two seeds agree on. `cut` is the share of turns that are longer.
 """
 
 from __future__ import annotations
