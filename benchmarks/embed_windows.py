@@ -24,7 +24,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import normalized_mutual_info_score
 
-from chatlog.models.embedders_mix import are_english
+from chatlog.models.embedders_mix import sorted_out
 from chatlog.models.embedders_use import open_use
 from chatlog.models.embedding_once import TellsCuts
 from chatlog.models.lid import LanguageIdentifier
@@ -70,7 +70,7 @@ def main(options: argparse.Namespace) -> None:
     texts = list(dict.fromkeys(first_turns(options.logs)))
     random.Random(0).shuffle(texts)
     texts = texts[: options.texts]
-    english = are_english(texts, LanguageIdentifier("lid.176.ftz"))
+    english, _ = sorted_out(texts, LanguageIdentifier("lid.176.ftz"))
     ours = [text for text, is_english in zip(texts, english, strict=True) if is_english]
     told = {"embedder": "minilm-int8", "texts": len(ours), "windows": windows(ours, TOKENS, open_minilm)}
     print(json.dumps(told), flush=True)
