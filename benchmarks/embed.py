@@ -178,5 +178,5 @@ if __name__ == "__main__":
     parser.add_argument("--labelled", type=Path, nargs="*", default=[], help="JSON Lines with `text` and `label`")
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--model", default="minilm+use")
+    parser.add_argument("--model", default="minilm+use+e5")
     print(json.dumps(main(parser.parse_args())))

@@ -22,7 +22,8 @@ LANDMARKS: Final = 10_000
 """Sampled vectors, at most, that others are drawn to: with twice as many, placing a row costs twice as much."""
 
 _AXES: Final = (30, 64, 128)
-# Fewest, without a number of topics, and most. K topics need k axes to stand apart; more of them are noise.
+# Fewest, without a number of topics, and most. K topics need somewhat more than k axes to stand apart; far more of them
+# are noise.
 
 _ROWS_PER_AXIS: Final = 20
 # Without a number of topics: in many axes, no criterion finds topics in few rows.
@@ -126,7 +127,7 @@ def fit_space(vectors: Matrix, codes: Sequence[str], k: int, outliers: float, se
     chosen = np.sort(rng.choice(len(distinct), min(LANDMARKS, len(distinct)), replace=False))
     fewest, usual, most = _AXES
     with threadpool_limits(1):
-        count = min(max(fewest, k), most) if k else min(max(8, len(chosen) // _ROWS_PER_AXIS), usual)
+        count = min(max(fewest, k * 3 // 2), most) if k else min(max(8, len(chosen) // _ROWS_PER_AXIS), usual)
         middle, axes = _principal_axes(distinct[chosen], count, seed)
         landmarks = _project(distinct[chosen], middle, axes)
         moved, far = _diffuse(landmarks)

@@ -114,6 +114,6 @@ EMBED: Final = Stage(
     open=open_embed,
     keyed=True,  # by the key a cache names its texts; the vectors do not depend on it
     check=check_embedder,
-    # 2000 texts of 256 tokens are about two minutes of one core.
+    # 2000 first turns are 10 to 20 seconds of one core; 2000 texts of 256 tokens in floats are two minutes.
     checkpoint_rows=2000,
 )

@@ -39,7 +39,7 @@ def test_each_text_is_asked_for_once_and_all_come_back_in_order() -> None:
     assert found.dtype == np.float16 and found[:, 0].tolist() == [3, 1, 3, 0, 1, 3]
     assert np.array_equal(once.encode(["zz", "abc"])[:, 25], [2, 0])
     assert model.asked == ["banana", "abc", "", "zz"]
-    assert once.counts() == {"texts": 8, "embedded": 4, "repeated": 4, "cached": 0, "prompt_tokens": 11}
+    assert once.counts() == {"texts": 8, "embedded": 4, "repeated": 4, "cached": 0, "prompts": 4, "prompt_tokens": 11}
 
 
 def test_the_model_is_opened_by_the_first_text_and_once() -> None:
