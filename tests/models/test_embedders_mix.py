@@ -76,7 +76,7 @@ def test_a_question_in_a_language_that_the_use_does_not_know_is_near_its_transla
         assert foreign @ bread > foreign @ rocket + 0.02
     # The USE itself tells nothing of Hindi.
     (alone,) = open_embedder(WITHOUT_E5).encode([FOREIGN[0]])[:, 384:]
-    assert alone @ bread < hindi @ bread - 0.05
+    assert alone @ bread < hindi @ bread - 0.02
 
 
 def test_without_e5_every_other_vector_is_the_same(mixed: Embedder) -> None:
