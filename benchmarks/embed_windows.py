@@ -25,10 +25,10 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import normalized_mutual_info_score
 
 from chatlog.models.embedders_mix import sorted_out
-from chatlog.models.embedders_use import open_use
 from chatlog.models.embedding_once import TellsCuts
 from chatlog.models.lid import LanguageIdentifier
 from chatlog.models.minilm_int8 import open_minilm
+from chatlog.models.use_int8 import open_integer_use
 
 SEEDS = range(4)
 CLUSTERS = 30
@@ -74,7 +74,7 @@ def main(options: argparse.Namespace) -> None:
     ours = [text for text, is_english in zip(texts, english, strict=True) if is_english]
     told = {"embedder": "minilm-int8", "texts": len(ours), "windows": windows(ours, TOKENS, open_minilm)}
     print(json.dumps(told), flush=True)
-    found = windows(texts, CHARACTERS, lambda size: open_use(characters=size))
+    found = windows(texts, CHARACTERS, open_integer_use)
     print(json.dumps({"embedder": "use-multilingual-v3", "texts": len(texts), "windows": found}))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chatlog.errors import ConfigError, DataError, MissingExtra
-from chatlog.models import embedders_mix, embedders_use, minilm_int8
+from chatlog.models import embedders_mix, embedders_use, minilm_int8, use_int8
 from chatlog.models.e5_map.mapped import open_mapped
 from chatlog.models.embedders_tokens import (
     Flags,
@@ -93,7 +93,7 @@ def open_embedder(
     if name in COMPOSED_HERE:
         _refuse_settings(name, prompt, dim, device)
         if name == embedders_use.NAME:
-            return embedders_use.open_use(characters=embedders_use.EMBEDDED_CHARACTERS)
+            return use_int8.open_integer_use(threads=threads)
         english = minilm_int8.open_minilm(max_tokens, threads)
         if name == minilm_int8.NAME:
             return english

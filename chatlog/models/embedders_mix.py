@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from chatlog.models.e5_map.mapped import MappedE5
-from chatlog.models.embedders_use import EMBEDDED_CHARACTERS, LANGUAGES, open_use
+from chatlog.models.embedders_use import LANGUAGES
 from chatlog.models.lid import LanguageIdentifier
 from chatlog.models.minilm_int8 import MiniLM
+from chatlog.models.use_int8 import open_integer_use
 from chatlog.models.weights import COMPOSED
 from chatlog.text.languages import UNKNOWN_CODE, fold_code
 from chatlog.text.prose import prose_lines
@@ -66,7 +67,7 @@ class MixedEmbedder:
     def __init__(self, name: str, english: MiniLM, open_foreign: Callable[[], MappedE5] | None) -> None:
         self.name = name
         self._english = english
-        self._every = open_use(characters=EMBEDDED_CHARACTERS)
+        self._every = open_integer_use()
         self._open_foreign = open_foreign
         self._foreign: MappedE5 | None = None
         self._identifier = LanguageIdentifier(COMPOSED[name][2])
