@@ -78,7 +78,7 @@ class Space:
         """
         from threadpoolctl import threadpool_limits
 
-        points = _project(self.means.remove(vectors, codes), self.middle, self.axes)
+        points = _project(unit(self.means.remove(vectors, codes)), self.middle, self.axes)
         outliers = np.zeros(len(points), dtype=bool)
         with threadpool_limits(1):
             for part, found, cosine in self._near(points):
@@ -88,7 +88,7 @@ class Space:
 
     def likeness(self, vectors: Matrix, codes: Sequence[str]) -> Matrix:
         """The cosine of each vector with its fifth nearest landmark, `(n,) float32`."""
-        points = _project(self.means.remove(vectors, codes), self.middle, self.axes)
+        points = _project(unit(self.means.remove(vectors, codes)), self.middle, self.axes)
         far = np.full(len(points), -1, dtype=np.float32)
         for part, _, cosine in self._near(points):
             far[part] = _fifth(cosine)
@@ -120,7 +120,8 @@ def fit_space(vectors: Matrix, codes: Sequence[str], k: int, outliers: float, se
     from threadpoolctl import threadpool_limits
 
     means = fit_language_means(vectors, codes, NEUTRAL)
-    neutral = means.remove(vectors, codes)
+    # At unit length: what the embedder writes shorter (another language than English) counts as much for the axes.
+    neutral = unit(means.remove(vectors, codes))
     # What was asked a thousand times is one landmark: neighbours are others that ask alike.
     distinct = np.unique(neutral, axis=0)
     rng = np.random.default_rng(seed)

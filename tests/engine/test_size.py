@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -41,15 +40,16 @@ where = "kept"
 def test_twenty_thousand_conversations_stay_below_1500_mb_a_process(tmp_path: Path) -> None:
     made = generate_logs(tmp_path / "made", 20_000, seed=11)
     (tmp_path / "size.toml").write_text(RECIPE)
+    # Not ru_maxrss: a process begins with that of the one that starts it, here of all the tests before.
     code = (
-        "import resource, sys; from chatlog import load, run; s = run(load('size.toml'), 'run', workers=1); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, s.counts['rows'], s.counts['rejects'])"
+        "from pathlib import Path; from chatlog import load, run; s = run(load('size.toml'), 'run', workers=1); "
+        "peak = Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]; "
+        "print(peak, s.counts['rows'], s.counts['rejects'])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     peak, rows, rejects = (int(word) for word in done.stdout.split())
     assert (rows, rejects) == (made.conversations, made.broken)
     assert peak / 1024 < 1500, f"{peak / 1024:.0f} MB"
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >= peak
 
 
 @pytest.mark.slow

@@ -37,11 +37,12 @@ def test_a_set_without_labels_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.eval
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("name", "nmi", "ari"),
-    # Measured 0.780 and 0.496, 0.902 and 0.711, 0.413 and 0.232, 0.108 and 0.044; the floors leave room for another
-    # BLAS. The embedder knows English alone: in ten languages the floor only tells that topics are not languages.
-    [("banking77", 0.76, 0.46), ("clinc150", 0.88, 0.67), ("sib200_en", 0.35, 0.17), ("sib200_10lang", 0.06, 0.01)],
+    # Measured 0.805, 0.914, 0.513 and 0.502. Floors are the bars, where chance leaves room for them: a few questions
+    # that fall on the other side of a border move these by 0.01, and by more where there are 109 questions.
+    [("banking77", 0.79, 0.50), ("clinc150", 0.86, 0.65), ("sib200_en", 0.45, 0.22), ("sib200_10lang", 0.42, 0.28)],
 )
 def test_agreement_with_gold_labels(name: str, nmi: float, ari: float) -> None:
     path = SETS / f"{name}.jsonl.gz"

@@ -59,24 +59,24 @@ def test_the_length_of_a_vector_says_whether_the_english_half_is_there(mixed: Em
     assert vectors.shape == (10, 896) and vectors.dtype == np.float32
     english, other = vectors[:5], vectors[5:]
     np.testing.assert_allclose(np.linalg.norm(english, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(other, axis=1), 0.1**0.5, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(other, axis=1), 0.2**0.5, atol=1e-5)
     assert english[:, :384].any(axis=1).all() and not other[:, :384].any()
-    np.testing.assert_allclose(np.linalg.norm(vectors[:, 384:], axis=1), 0.1**0.5, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(vectors[:, 384:], axis=1), 0.2**0.5, atol=1e-5)
 
 
 def test_the_same_question_in_another_language_is_nearer_than_another_question(mixed: Embedder) -> None:
     bread, pain, rocket = mixed.encode([ENGLISH[0], OTHER[0], "How does a rocket engine work in a vacuum?"])[:, 384:]
-    assert bread @ pain > bread @ rocket + 0.025
+    assert bread @ pain > bread @ rocket + 0.05
 
 
 def test_a_question_in_a_language_that_the_use_does_not_know_is_near_its_translation(mixed: Embedder) -> None:
     bread, rocket = mixed.encode([ENGLISH[0], "How does a rocket engine work in a vacuum?"])[:, 384:]
     hindi, vietnamese = mixed.encode([FOREIGN[0], FOREIGN[2]])[:, 384:]
     for foreign in (hindi, vietnamese):
-        assert foreign @ bread > foreign @ rocket + 0.02
+        assert foreign @ bread > foreign @ rocket + 0.04
     # The USE itself tells nothing of Hindi.
     (alone,) = open_embedder(WITHOUT_E5).encode([FOREIGN[0]])[:, 384:]
-    assert alone @ bread < hindi @ bread - 0.02
+    assert alone @ bread < hindi @ bread - 0.05
 
 
 def test_without_e5_every_other_vector_is_the_same(mixed: Embedder) -> None:
