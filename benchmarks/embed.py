@@ -23,6 +23,8 @@ from typing import Any
 
 WORKERS = 2
 PIECE = 2000
+WARMING = ["How do I bake bread at home?", "Wie backe ich zu Hause Brot?", "घर पर रोटी कैसे बनाएँ?"]
+# One for each model that the stage opens when its first text comes.
 
 
 def first_turns(logs: list[Path]) -> list[str]:
@@ -66,19 +68,16 @@ def stage(settings: dict[str, Any]) -> Callable[[list[str]], dict[str, int]]:
     from chatlog.schema import MESSAGES
     from chatlog.stages.embed import EmbedConfig, open_embed
 
+    # Opened until the process ends.
+    batch = open_embed(EmbedConfig(**settings)).__enter__()
+
     def encode(texts: list[str]) -> dict[str, int]:
-        nonlocal opened
         rows = [[{"role": "user", "content": text, "name": None, "created_at": None}] for text in texts]
         for start in range(0, len(rows), PIECE):
             batch(pa.table({"messages": pa.array(rows[start : start + PIECE], MESSAGES)}))
         counts: dict[str, int] = batch.counts()  # type: ignore[attr-defined]
-        # What was embedded in this round must not be remembered in the next.
-        opened.__exit__(None, None, None)
-        opened = open_embed(EmbedConfig(**settings))
         return counts
 
-    opened = open_embed(EmbedConfig(**settings))
-    batch = opened.__enter__()
     return encode
 
 
@@ -88,13 +87,11 @@ SIDES = {"plain": plain, "stage": stage}
 def work(side: str, settings: dict[str, Any], texts: list[str], pipe: Any) -> None:
     """Opens a side, waits for the word, encodes, and tells seconds of the processor and counts."""
     encode = SIDES[side](settings)
-    encode(texts[:8])
-    if side == "stage":
-        encode = SIDES[side](settings)
+    before = encode(WARMING)
     pipe.send("ready")
     pipe.recv()
     began = time.process_time()
-    counts = encode(texts)
+    counts = {name: number - before.get(name, 0) for name, number in encode(texts).items()}
     pipe.send({"processor_seconds": time.process_time() - began, "counts": counts})
 
 
