@@ -25,7 +25,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import normalized_mutual_info_score
 
 from chatlog.models.embedders_mix import sorted_out
-from chatlog.models.embedding_once import TellsCuts
+from chatlog.models.embedders_tokens import Embedder
 from chatlog.models.lid import LanguageIdentifier
 from chatlog.models.minilm_int8 import open_minilm
 from chatlog.models.use_int8 import open_integer_use
@@ -42,7 +42,7 @@ def labels(vectors: npt.NDArray[np.float32]) -> list[npt.NDArray[np.int32]]:
     return [KMeans(CLUSTERS, n_init=4, random_state=seed).fit_predict(narrow) for seed in SEEDS]
 
 
-def windows(texts: list[str], sizes: tuple[int, ...], opened: Callable[[int], TellsCuts]) -> list[dict[str, float]]:
+def windows(texts: list[str], sizes: tuple[int, ...], opened: Callable[[int], Embedder]) -> list[dict[str, float]]:
     """What each window gives, the widest first."""
     told = []
     widest: list[npt.NDArray[np.int32]] = []

@@ -18,7 +18,7 @@ from chatlog.browse.index import PAGE, SORTS, Filter, Index
 from chatlog.browse.labelling import LabelFile
 from chatlog.browse.matching import terms_of
 from chatlog.browse.search import Searches
-from chatlog.engine.intake import planned_shards
+from chatlog.engine.intake import finished_shards
 from chatlog.engine.run import pipeline_of
 from chatlog.errors import ConfigError
 from chatlog.moderation.reading import judged_run
@@ -187,7 +187,7 @@ def open_api(
     run, pipeline = pipeline_of(root)
     writers = pipeline.writers()
     writer = INGEST if as_logged else writers["messages"]
-    done = [shard for shard in range(planned_shards(run)) if run.read_sidecar(writer, shard)]
+    done = finished_shards(run, {writer})
     sample = None if labels is None else LabelFile(labels, judged_run(root))
     with connect(root, memory=memory) as connection:
         origin = "stage_ingest" if as_logged else "conversations"

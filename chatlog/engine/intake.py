@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -232,6 +232,12 @@ def stored_shards(run: Run, pipeline: Pipeline) -> list[IngestShard]:
 def planned_shards(run: Run) -> int:
     """How many shards the run has, 0 before its first ingest plan."""
     return len(_stored_chunks(run))
+
+
+def finished_shards(run: Run, stages: Collection[str]) -> tuple[int, ...]:
+    """The shards that all of these stages have made."""
+    every = range(planned_shards(run))
+    return tuple(shard for shard in every if all(run.read_sidecar(stage, shard) for stage in stages))
 
 
 def planned_files(run: Run) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

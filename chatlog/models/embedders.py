@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,12 @@ from chatlog.errors import ConfigError, DataError, MissingExtra
 from chatlog.models import embedders_mix, embedders_use, minilm_int8, use_int8
 from chatlog.models.e5_map.mapped import open_mapped
 from chatlog.models.embedders_tokens import (
+    Embedder,
     Flags,
     TextTokens,
     Vectors,
     by_length,
     check_fits,
-    each_once,
     module_folders,
     position_limit,
 )
@@ -37,30 +37,6 @@ COMPOSED_HERE: Final = (embedders_mix.NAME, embedders_mix.WITHOUT_E5, embedders_
 MAX_TOKENS: Final = 128
 """Tokens of a text that stand for its topic: about 550 characters of English. Of 1,392 English first turns, 9 % of them
 longer, MiniLM's clusters agree with those by 256 tokens as two seeds do (NMI 0.62, benchmarks/embed_windows.py)."""
-
-
-class Embedder(Protocol):
-    """A model that turns texts into vectors.
-
-    Attributes:
-        name: as in the config.
-        dim: length of a vector.
-        max_tokens: a text is read up to so many tokens, its special tokens included.
-    """
-
-    name: str
-    dim: int
-    max_tokens: int
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors, `(len(texts), dim) float32`, in the order of `texts`.
-
-        They have unit length, except those of `minilm+use+e5` and `minilm+use`, whose length says which of its halves
-        are there; compare them by cosine or Euclidean distance as they are.
-        """
-
-    def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Tokens that `encode` reads of each text, `(len(texts),) int32`; `max_tokens` where it was cut."""
 
 
 def open_embedder(
@@ -131,7 +107,7 @@ def _refuse_settings(name: str, prompt: str, dim: int | None, device: str) -> No
             raise ConfigError(f"model {name}: it has no {setting}; leave {setting} = {value!r}, or take another model")
 
 
-class _SentenceTransformer:
+class _SentenceTransformer(Embedder):
     def __init__(self, name: str, model: Any, max_tokens: int, prompt: str, dim: int | None) -> None:
         full = int(model.get_embedding_dimension())
         network = getattr(model.transformers_model, "config", None)
@@ -142,14 +118,6 @@ class _SentenceTransformer:
         self.max_tokens = max_tokens
         self._model = model
         self._tokens = TextTokens(model.tokenizer, max_tokens, prompt)
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of unit length, `(len(texts), dim) float32`."""
-        return self.encode_and_tell(texts)[0]
-
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
-        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
-        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`."""

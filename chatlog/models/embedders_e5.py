@@ -12,7 +12,7 @@ import numpy.typing as npt
 from chatlog.errors import ConfigError, MissingExtra
 from chatlog.models.bert_int8 import Network, encoded
 from chatlog.models.e5_file import E5File, dequantised, read_e5
-from chatlog.models.embedders_tokens import Flags, Vectors, each_once, unicode_text
+from chatlog.models.embedders_tokens import Embedder, Flags, Vectors, unicode_text
 from chatlog.models.weights import locate
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _EMBEDDINGS: Final = {
 _SPECIAL: Final = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 
-class E5Embedder:
+class E5Embedder(Embedder):
     """Unit vectors of texts in any language; a text is cut after `max_tokens`, its special tokens included."""
 
     def __init__(self, file: E5File, max_tokens: int) -> None:
@@ -60,14 +60,6 @@ class E5Embedder:
         self.max_tokens = max_tokens
         self._tokenizer = Tokenizer(file)
         self._network = _network(file)
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of unit length, `(len(texts), 384) float32`, in the order of `texts`."""
-        return self.encode_and_tell(texts)[0]
-
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
-        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
-        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`; `max_tokens` where it was cut."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chatlog.errors import ConfigError, RemoteError
-from chatlog.models.embedders_tokens import Flags, Vectors, each_once, unicode_text
+from chatlog.models.embedders_tokens import Embedder, Flags, Vectors, unicode_text
 from chatlog.models.engines.http_calls import CallFailed
 from chatlog.models.engines.http_connected import connected, wait_for
 from chatlog.models.engines.http_embeddings import EmbeddingCalls
@@ -29,7 +29,7 @@ _HINTS: Final = {
 }
 
 
-class HttpEmbedder:
+class HttpEmbedder(Embedder):
     """Texts are cut by characters, since only the server knows its tokens.
 
     Its vectors are what the server says: a server may give other last bits each time.
@@ -51,18 +51,6 @@ class HttpEmbedder:
     def counts(self) -> dict[str, int]:
         """Tokens that were embedded, as the servers count them; 0 where they do not tell."""
         return {"prompt_tokens": self._calls.prompt_tokens}
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of unit length, `(len(texts), dim) float32`.
-
-        Raises:
-            RemoteError: a text has none.
-        """
-        return self.encode_and_tell(texts)[0]
-
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
-        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
-        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Characters that are sent of each text, `(len(texts),) int32`, unless they are too many for the server."""

@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from chatlog.models.e5_map.mapped import MappedE5
+from chatlog.models.embedders_tokens import Embedder, Flags, Vectors, unicode_text
 from chatlog.models.embedders_use import LANGUAGES
 from chatlog.models.lid import LanguageIdentifier
+from chatlog.models.lid_certain import SAMPLE, is_certain
 from chatlog.models.minilm_int8 import MiniLM
 from chatlog.models.use_int8 import open_integer_use
 from chatlog.models.weights import COMPOSED
@@ -31,11 +33,8 @@ WITHOUT_E5: Final = "minilm+use"
 """The same for English and the USE's languages; in all others its vectors tell little, and it is as fast as there."""
 
 _WEIGHT: Final = 2.0
-_LANGUAGE_SAMPLE: Final = 500
 _READ: Final = 10_000
 # Past so many characters nothing is looked at: a message may have 50 million.
-_SCORE: Final = 0.8
-_LETTERS: Final = 12
 _LIKELY: Final = 0.5
 # e5 does well in every language: to take it by mistake costs time alone.
 
@@ -45,10 +44,8 @@ _NEAR: Final = ("af", "ca", "gl", "id", "ms")
 _KNOWN: Final = frozenset(fold_code(code) for code in (UNKNOWN_CODE, *LANGUAGES, *_NEAR))
 _KNOWN_SCRIPTS: Final = frozenset(("", "Latn", "Cyrl", "Arab", "Hani", "Jpan", "Hang", "Thai"))
 
-Vectors = npt.NDArray[np.float32]
 
-
-class MixedEmbedder:
+class MixedEmbedder(Embedder):
     """Vectors of an English half and a multilingual half.
 
     An English text has `[2 MiniLM | USE]`, any other `[zeros | USE]`: parts of unit length, the whole divided by
@@ -64,6 +61,8 @@ class MixedEmbedder:
             such text comes; None leaves all of them to the USE.
     """
 
+    unit = False
+
     def __init__(self, name: str, english: MiniLM, open_foreign: Callable[[], MappedE5] | None) -> None:
         self.name = name
         self._english = english
@@ -74,36 +73,28 @@ class MixedEmbedder:
         self.dim = english.dim + self._every.dim
         self.max_tokens = english.max_tokens
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors, `(len(texts), 896) float32`: of length 1 where a text is English, 0.45 elsewhere."""
-        return self.encode_and_tell(texts)[0]
+    def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
+        """Tokens that the English half reads of each text, or would, `(len(texts),) int32`."""
+        return self._english.token_counts(texts)
 
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
-        """As `encode`; and of which texts a half was cut, `(len(texts),) bool`."""
-        distinct = list(dict.fromkeys(texts))
-        vectors = np.zeros((len(distinct), self.dim), dtype=np.float32)
-        cut = np.zeros(len(distinct), dtype=bool)
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        cut = np.zeros(len(texts), dtype=bool)  # of a text whose one half was cut at least
         width = self._english.dim
-        are_english, are_foreign = sorted_out(distinct, self._identifier)
+        are_english, are_foreign = sorted_out(texts, self._identifier)
         english, foreign = np.flatnonzero(are_english), np.flatnonzero(are_foreign)
         if self._open_foreign is None:
             foreign = foreign[:0]
-        every = np.setdiff1d(np.arange(len(distinct)), foreign)
-        vectors[every, width:], cut[every] = self._every.encode_and_tell([distinct[row] for row in every])
-        vectors[english, :width], shortened = self._english.encode_and_tell([distinct[row] for row in english])
+        every = np.setdiff1d(np.arange(len(texts)), foreign)
+        vectors[every, width:], cut[every] = self._every.encode_and_tell([texts[row] for row in every])
+        vectors[english, :width], shortened = self._english.encode_and_tell([texts[row] for row in english])
         vectors[english, :width] *= _WEIGHT
         cut[english] |= shortened
         if len(foreign) and self._open_foreign is not None:
             self._foreign = self._foreign or self._open_foreign()
-            vectors[foreign, width:], cut[foreign] = self._foreign.encode_and_tell([distinct[row] for row in foreign])
+            vectors[foreign, width:], cut[foreign] = self._foreign.encode_and_tell([texts[row] for row in foreign])
         vectors *= np.float32((1 + _WEIGHT**2) ** -0.5)
-        place = {text: row for row, text in enumerate(distinct)}
-        rows = np.array([place[text] for text in texts], dtype=np.intp)
-        return vectors[rows], cut[rows]
-
-    def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Tokens that the English half reads of each text, or would, `(len(texts),) int32`."""
-        return self._english.token_counts(texts)
+        return vectors, cut
 
 
 def sorted_out(
@@ -118,13 +109,13 @@ def sorted_out(
     english = np.zeros(len(texts), dtype=bool)
     foreign = np.zeros(len(texts), dtype=bool)
     # The identifier refuses what is no valid UTF-8, such as half a pair of surrogates.
-    begun = [text[:_READ].encode("utf-8", "replace").decode("utf-8") for text in texts]
-    for row, (words, weights) in enumerate(prose_lines(begun, _LANGUAGE_SAMPLE)):
+    begun = [unicode_text(text[:_READ]) for text in texts]
+    for row, (words, weights) in enumerate(prose_lines(begun, SAMPLE)):
         guess = identifier.guess(words, weights)
         english[row] = guess.code.split("-")[0] == "en"
-        if not english[row] and not (guess.score >= _SCORE and guess.weight >= _LETTERS):
+        if not english[row] and not is_certain(guess):
             # Not isascii(): an emoji or a typographic quote is no letter.
-            english[row] = not any(sign.isalpha() for sign in begun[row][:_LANGUAGE_SAMPLE] if not sign.isascii())
+            english[row] = not any(sign.isalpha() for sign in begun[row][:SAMPLE] if not sign.isascii())
         unknown = fold_code(guess.code) not in _KNOWN
         sure = guess.score >= _LIKELY or main_script(weights) not in _KNOWN_SCRIPTS
         foreign[row] = unknown and sure and not english[row]

@@ -16,12 +16,12 @@ import numpy.typing as npt
 from chatlog.errors import ConfigError, DataError, MissingExtra
 from chatlog.models.embedders_pooling import Floats, Step, steps_after
 from chatlog.models.embedders_tokens import (
+    Embedder,
     Flags,
     TextTokens,
     Vectors,
     by_length,
     check_fits,
-    each_once,
     module_folders,
     position_limit,
     told_number,
@@ -47,7 +47,7 @@ _GRAPHS: Final = {"onnx": ("onnx/model.onnx",), "openvino": ("openvino/openvino_
 Run = Callable[[Mapping[str, npt.NDArray[Any]]], npt.NDArray[Any]]
 
 
-class RuntimeEmbedder:
+class RuntimeEmbedder(Embedder):
     """A graph with what stands before and after it. At one thread a text has the same bytes in one worker or many."""
 
     def __init__(
@@ -60,14 +60,6 @@ class RuntimeEmbedder:
         self._after = after
         self._tokens = tokens
         self.dim = len(self._given(np.array(tokens.of(["bread"])[0], dtype=np.int64))[0])
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of unit length, `(len(texts), dim) float32`."""
-        return self.encode_and_tell(texts)[0]
-
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
-        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
-        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -63,30 +64,62 @@ class TextTokens:
         return np.array([len(ids) for ids in self.of(texts)[0]], dtype=np.int32)
 
 
+class Embedder(ABC):
+    """A model that turns texts into vectors; each distinct text of a call is embedded once.
+
+    Attributes:
+        name: as in the config.
+        dim: length of a vector.
+        max_tokens: a text is read up to so many tokens, or whatever else `token_counts` counts.
+        unit: whether vectors are scaled to unit length (those of zeros stay so). The lengths of `minilm+use+e5` and
+            `minilm+use` say which of their halves are there; compare them by cosine, or by distance as they are.
+    """
+
+    name: str
+    dim: int
+    max_tokens: int
+    unit: ClassVar[bool] = True
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What an engine of its own counts beside texts, since it was opened: tokens, restarts."""
+        return {}
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors, `(len(texts), dim) float32`, in the order of `texts`; see encode_and_tell."""
+        return self.encode_and_tell(texts)[0]
+
+    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
+        """As `encode`; and which texts were cut, `(len(texts),) bool`.
+
+        Raises:
+            DataError: an engine of its own died over a text, again and again, or gave no number.
+            RemoteError: a server gave a text no vector.
+        """
+        if not texts:
+            return np.zeros((0, self.dim), dtype=np.float32), np.zeros(0, dtype=bool)
+        distinct = list(dict.fromkeys(texts))
+        vectors, cut = self._made(distinct)
+        if self.unit:
+            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+            norms[norms == 0] = 1
+            vectors = vectors / norms
+        row = {text: place for place, text in enumerate(distinct)}
+        rows = [row[text] for text in texts]
+        return vectors[rows], cut[rows]
+
+    @abstractmethod
+    def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
+        """Tokens that `encode` reads of each text, `(len(texts),) int32`; `max_tokens` where it was cut."""
+
+    @abstractmethod
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
+        """Vectors of distinct texts, one at least, and which were cut."""
+
+
 def unicode_text(text: str) -> str:
     """The text with lone surrogates replaced: they are a valid str and no valid UTF-8, which models refuse."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def each_once(
-    texts: Sequence[str], dim: int, made: Callable[[list[str]], tuple[Vectors, Flags]]
-) -> tuple[Vectors, Flags]:
-    """Vectors of unit length, `(len(texts), dim) float32`, and which texts were cut, in the order of `texts`.
-
-    Args:
-        texts: what is embedded; equal ones are asked for once.
-        dim: of the vectors.
-        made: gives vectors of any length, and which texts were cut; vectors of zeros stay so.
-    """
-    if not texts:
-        return np.zeros((0, dim), dtype=np.float32), np.zeros(0, dtype=bool)
-    distinct = list(dict.fromkeys(texts))
-    vectors, cut = made(distinct)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    norms[norms == 0] = 1
-    row = {text: place for place, text in enumerate(distinct)}
-    rows = [row[text] for text in texts]
-    return (vectors / norms)[rows], cut[rows]
 
 
 def by_length(

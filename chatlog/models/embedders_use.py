@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chatlog.errors import DataError, MissingExtra
+from chatlog.models.embedders_tokens import Embedder, Flags, Vectors, unicode_text
 from chatlog.models.weights import locate
 
 NAME: Final = "use-multilingual-v3"
@@ -28,7 +29,7 @@ EMBEDDED_CHARACTERS: Final = 1000
 2,400 first turns, of which 8 % are longer, clusters agree with those by 2,000 characters as two seeds do (NMI 0.66)."""
 
 
-class UniversalSentenceEncoder:
+class UniversalSentenceEncoder(Embedder):
     """Each text is a call of its own, so that its vector never depends on its neighbours or on `threads`.
 
     Its tokenizer is inside of the graph, so a character is what it counts as a token.
@@ -42,26 +43,14 @@ class UniversalSentenceEncoder:
         self._input = session.get_inputs()[0].name
         self._threads = threads
 
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Vectors of unit length, `(len(texts), 512) float32`, in the order of `texts`."""
-        distinct = list(dict.fromkeys(texts))
-        vectors = np.zeros((len(distinct), DIMENSIONS), dtype=np.float32)
-        if self._threads > 1 and len(distinct) > 1:
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
+        if self._threads > 1 and len(texts) > 1:
             # The session leaves the interpreter's lock while it works.
             with ThreadPoolExecutor(self._threads) as pool:
-                for row, vector in enumerate(pool.map(self._vector, distinct, chunksize=16)):
-                    vectors[row] = vector
+                found = list(pool.map(self._vector, texts, chunksize=16))
         else:
-            for row, text in enumerate(distinct):
-                vectors[row] = self._vector(text)
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors /= np.where(norms == 0, 1, norms)
-        place = {text: row for row, text in enumerate(distinct)}
-        return vectors[[place[text] for text in texts]] if texts else vectors
-
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
-        return self.encode(texts), np.array([len(text) > self.max_tokens for text in texts], dtype=bool)
+            found = [self._vector(text) for text in texts]
+        return np.stack(found), np.array([len(text) > self.max_tokens for text in texts], dtype=bool)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Characters that `encode` reads of each text, `(len(texts),) int32`."""
@@ -69,7 +58,7 @@ class UniversalSentenceEncoder:
 
     def _vector(self, text: str) -> npt.NDArray[np.float32]:
         # A lone surrogate is a valid str and no valid UTF-8; a NUL would end the string in the graph.
-        clean = text[: self.max_tokens].encode("utf-8", "replace").decode("utf-8").replace("\x00", " ")
+        clean = unicode_text(text[: self.max_tokens]).replace("\x00", " ")
         found: npt.NDArray[np.float32] = self._session.run(None, {self._input: np.array([clean], dtype=object)})[0][0]
         return found
 

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from chatlog.errors import DataError
 from chatlog.models.embedders_tokens import (
+    Embedder,
     Flags,
     TextTokens,
     Vectors,
     check_fits,
-    each_once,
     module_folders,
     position_limit,
     told_number,
@@ -31,7 +31,7 @@ from chatlog.models.weights_code import refuse_code
 _PROBE: Final = "How do I bake bread?"
 
 
-class VllmEmbedder:
+class VllmEmbedder(Embedder):
     """Texts are cut and made tokens here, as everywhere: vLLM itself is never given a text to cut.
 
     vLLM puts together what it works on by its own schedule, so that last bits may differ from one time to another.
@@ -52,20 +52,8 @@ class VllmEmbedder:
         """Tokens that were embedded, and restarts of workers."""
         return {"prompt_tokens": self._prompt_tokens, "restarts": self._workers.restarts}
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of unit length, `(len(texts), dim) float32`.
-
-        Raises:
-            DataError: the engine died over a text, again and again, or its vector is no number.
-        """
-        return self.encode_and_tell(texts)[0]
-
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
-        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
-        return each_once(texts, self.dim, self._made)
-
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Tokens that `encode` reads of each text, `(len(texts),) int32`."""
+        """As Embedder."""
         return self._tokens.counts(texts)
 
     def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from chatlog.models.embedders import Embedder
-from chatlog.models.embedders_tokens import Vectors
+from chatlog.models.embedders_tokens import Embedder
 from chatlog.models.embedding_cache import EmbeddingCache, text_key
 
 Halves = npt.NDArray[np.float16]
 
 _REMEMBERED: Final = 20_000
 # Vectors that a worker holds: at most 40 MB. Repeated texts of a log mostly stand near one another.
-
-
-@runtime_checkable
-class TellsCuts(Protocol):
-    """An embedder that tells of each text whether it left out its end."""
-
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
-        """As Embedder.encode; and which texts were cut, `(len(texts),) bool`."""
-        ...
 
 
 class EmbedsOnce:
@@ -64,7 +54,7 @@ class EmbedsOnce:
         `texts` are those `embedded`, those `repeated` that this worker had before, and those `cached`; of those
         embedded so many were `cut`, where the model tells it. Engines add what they count themselves.
         """
-        counts = dict(self._counts) | dict(getattr(self._embedder, "counts", {}))
+        counts = dict(self._counts) | (self._embedder.counts if self._embedder else {})
         if self._cache:
             counts |= {"caches_remade": self._cache.remade, "not_cached": self._cache.unwritten}
         return counts
@@ -74,11 +64,8 @@ class EmbedsOnce:
             return {}
         if self._embedder is None:
             self._embedder = self._opened()
-        if isinstance(self._embedder, TellsCuts):
-            vectors, cut = self._embedder.encode_and_tell(texts)
-            self._counts["cut"] += int(cut.sum())
-        else:
-            vectors = self._embedder.encode(texts)
+        vectors, cut = self._embedder.encode_and_tell(texts)
+        self._counts["cut"] += int(cut.sum())
         halves = vectors.astype(np.float16)
         if self._cache:
             self._cache.put(keys, halves)

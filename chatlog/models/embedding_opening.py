@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chatlog.errors import ConfigError, MissingExtra
-from chatlog.models.embedders import COMPOSED_HERE, Embedder, open_embedder
+from chatlog.models.embedders import COMPOSED_HERE, open_embedder
+from chatlog.models.embedders_tokens import Embedder
 from chatlog.models.embedding_column import DIMENSIONS
 from chatlog.models.embedding_config import EmbedConfig
 from chatlog.models.engines.http_settings import HttpSettings, check_http

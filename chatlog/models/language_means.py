@@ -18,6 +18,9 @@ LEAST: Final = 30
 LEAST_SHARE: Final = 0.002
 """Share of all vectors below which it has none: in large logs, rare codes are mostly misread short texts."""
 
+RARE: Final = "rare"
+"""Under which the mean of all languages is kept that have none of their own, where they are enough together."""
+
 UNSURE: Final = ""
 """The code of a text whose language is not certain; it goes with the most frequent language.
 
@@ -31,8 +34,8 @@ class LanguageMeans:
     """The mean vector of each language; subtracting it aligns languages (Libovický et al., 2020, arXiv 2004.05160).
 
     Attributes:
-        means: `(dim,) float32` by language code.
-        main: that of the most frequent language, for all texts without one of their own: among themselves and
+        means: `(dim,) float32` by language code, and by RARE that of all others together.
+        main: that of the most frequent language, for texts whose language is not certain: among themselves and
             beside that language they stay where they were.
     """
 
@@ -43,17 +46,19 @@ class LanguageMeans:
         """`vectors`, `(n, dim) float32`, each less the mean of its language."""
         if not len(vectors):
             return vectors
-        return vectors - np.stack([self.means.get(code, self.main) for code in codes])
+        rare = self.means.get(RARE, self.main)
+        return vectors - np.stack([self.main if code == UNSURE else self.means.get(code, rare) for code in codes])
 
 
 def fit_language_means(vectors: Matrix, codes: Sequence[str], scale: float = 1.0) -> LanguageMeans:
     """Means of `vectors`, `(n, dim) float32`, by the code of each, of languages with LEAST and more; times `scale`."""
-    named = np.array(codes, dtype=object)
     means: dict[str, Matrix] = {}
     counts = Counter(code for code in codes if code != UNSURE)
-    for code, count in sorted(counts.items()):
-        if count >= max(LEAST, LEAST_SHARE * len(codes)):
+    own = {code for code, count in counts.items() if count >= max(LEAST, LEAST_SHARE * len(codes))}
+    named = np.array([code if code in own or code == UNSURE else RARE for code in codes], dtype=object)
+    for code in sorted({*own, RARE}):
+        if (named == code).sum() >= LEAST:
             means[code] = (scale * vectors[named == code].mean(axis=0, dtype=np.float64)).astype(np.float32)
     nothing = np.zeros(vectors.shape[1], dtype=np.float32)
-    main = max(means, key=lambda code: counts[code], default=UNSURE)
+    main = max(sorted(own), key=lambda code: counts[code], default=UNSURE)
     return LanguageMeans(means, means.get(main, nothing))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from chatlog.errors import ConfigError, DataError, MissingExtra
 from chatlog.models.bert_int8 import DIMENSIONS, Network, encoded
+from chatlog.models.embedders_tokens import Embedder, Flags, unicode_text
 from chatlog.models.weights import locate
 
 NAME: Final = "minilm-int8"
@@ -24,7 +25,7 @@ _CHARACTERS_PER_TOKEN: Final = 64  # as in chatlog.models.embedders
 Vectors = npt.NDArray[np.float32]
 
 
-class MiniLM:
+class MiniLM(Embedder):
     """Unit vectors of English texts; a text is cut after `max_tokens`, its special tokens included."""
 
     def __init__(self, network: Network, tokenizer: Any, max_tokens: int) -> None:
@@ -34,27 +35,18 @@ class MiniLM:
         self._network = network
         self._tokenizer = tokenizer
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of unit length, `(len(texts), 384) float32`, in the order of `texts`."""
-        return self.encode_and_tell(texts)[0]
-
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
-        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
-        distinct = list(dict.fromkeys(texts))
-        tokens, cut = self._tokens(distinct)
-        vectors = encoded(self._network, tokens)
-        place = {text: row for row, text in enumerate(distinct)}
-        rows = np.array([place[text] for text in texts], dtype=np.intp)
-        return vectors[rows], cut[rows]
-
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Tokens that `encode` reads of each text, `(len(texts),) int32`."""
         return np.array([len(ids) for ids in self._tokens(texts)[0]], dtype=np.int32)
 
-    def _tokens(self, texts: Sequence[str]) -> tuple[list[list[int]], npt.NDArray[np.bool_]]:
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
+        tokens, cut = self._tokens(texts)
+        return encoded(self._network, tokens), cut
+
+    def _tokens(self, texts: Sequence[str]) -> tuple[list[list[int]], Flags]:
         # The tokenizer reads a text to its end before it cuts, and refuses half a pair of surrogates.
         width = self.max_tokens * _CHARACTERS_PER_TOKEN
-        prepared = [text[:width].encode("utf-8", "replace").decode("utf-8") for text in texts]
+        prepared = [unicode_text(text[:width]) for text in texts]
         found = self._tokenizer.encode_batch(prepared)
         return [one.ids for one in found], np.array([bool(one.overflowing) for one in found], dtype=bool)
 

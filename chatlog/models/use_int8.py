@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from chatlog.errors import MissingExtra
 from chatlog.models.bert_int8 import integer_product, quantised
-from chatlog.models.embedders_tokens import Flags, Vectors, each_once, unicode_text
+from chatlog.models.embedders_tokens import Embedder, Flags, Vectors, unicode_text
 from chatlog.models.embedders_use import DIMENSIONS, EMBEDDED_CHARACTERS, NAME
 from chatlog.models.use_file import SHARDS, UseFile, read_use
 from chatlog.models.weights import locate
@@ -35,7 +35,7 @@ _BEGIN: Final = 1
 _END: Final = 2
 
 
-class IntegerUse:
+class IntegerUse(Embedder):
     """Unit vectors of texts in 15 languages. It counts in characters: a text is cut after `max_tokens` of them."""
 
     def __init__(self, file: UseFile, characters: int) -> None:
@@ -44,14 +44,6 @@ class IntegerUse:
         self.max_tokens = characters
         self._tokenizer = _tokenizer(file)
         self._network = _Network(file)
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of unit length, `(len(texts), 512) float32`, in the order of `texts`."""
-        return self.encode_and_tell(texts)[0]
-
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, Flags]:
-        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
-        return each_once(texts, self.dim, self._made)
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Characters that `encode` reads of each text, `(len(texts),) int32`."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from chatlog.engine.intake import planned_shards
+from chatlog.engine.intake import finished_shards
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.store import Run, read_columns
 from chatlog.errors import ConfigError, ContractError, DataError
@@ -140,11 +140,10 @@ def judged_run(root: str | Path) -> JudgedRun:
     writers = pipeline.writers()
     if "moderation" not in writers:
         raise ConfigError(f'the pipeline {pipeline.name} has no stage `moderate`; add [[stage]] with use = "moderate"')
-    needed = (writers["moderation"], writers["messages"])
-    shards = [shard for shard in range(planned_shards(run)) if all(run.read_sidecar(stage, shard) for stage in needed)]
+    shards = finished_shards(run, {writers["moderation"], writers["messages"]})
     if not shards:
         raise ConfigError(f"{run.root} is not moderated yet; run its pipeline again first")
-    return JudgedRun(run, pipeline, writers, tuple(shards))
+    return JudgedRun(run, pipeline, writers, shards)
 
 
 def filled(values: pa.Array | pa.ChunkedArray) -> Bools:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlog.engine.intake import planned_shards
+from chatlog.engine.intake import finished_shards
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.store import Run, read_columns
 from chatlog.errors import ConfigError
@@ -73,7 +73,7 @@ def given(root: str, pipeline: Pipeline, where: str | None) -> Given:
             "pipeline up to there first (--until)"
         )
     needed = {name: writers[name] for name in ("messages", *([] if where is None else [where]))}
-    shards = [shard for shard in range(planned_shards(run)) if all(run.read_sidecar(s, shard) for s in needed.values())]
+    shards = finished_shards(run, set(needed.values()))
     if not shards:
         raise ConfigError(f"{run.root} holds nothing yet; run its pipeline up to before `moderate` (--until) first")
     return Given(run, tuple(shards), needed, where)

@@ -19,7 +19,7 @@ from chatlog.models.weights import content_identity
 from chatlog.schema import MESSAGES
 from chatlog.stage import BatchFn, Stage
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 _READS: Final = pa.schema([pa.field("messages", MESSAGES)])
 _WRITES: Final = pa.schema([pa.field("embedding", EMBEDDING)])
 

@@ -172,7 +172,7 @@ def check_topics(config: TopicsConfig) -> None:
 
 TOPICS: Final = GlobalStage(
     name="topics",
-    version=7,
+    version=8,
     config=TopicsConfig,
     reads=_READS,
     writes=_WRITES,

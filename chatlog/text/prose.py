@@ -79,6 +79,27 @@ def prose_lines(texts: Sequence[str], limit: int = SAMPLE) -> list[Line]:
     return clean([_without_matter(text, limit) for text in texts])
 
 
+def _without_addresses(text: str, instead: str) -> str:
+    if ":/" in text:
+        text = _URL.sub(instead, text)
+    if "@" in text:
+        text = _MAIL.sub(instead, text)
+    if "www." in text or "WWW." in text or "Www." in text:
+        text = _WWW.sub(instead, text)
+    return text
+
+
+def _without_markup(text: str, instead: str) -> str:
+    """The text without tags, entities, formulas and placeholders."""
+    if ("<" in text and ">" in text) or ("&" in text and ";" in text):
+        text = _MARKUP.sub(instead, text)
+    if "\\" in text or "$$" in text:
+        text = _LATEX.sub(instead, text)
+    if "_" in text:
+        text = _PLACEHOLDER.sub(instead, text)
+    return text
+
+
 def _without_matter(text: str, limit: int) -> str:
     """The beginning of a text without what is no prose; each pattern runs where its own sign stands."""
     if "```" in text or "~~~" in text:
@@ -86,21 +107,10 @@ def _without_matter(text: str, limit: int) -> str:
     text = legible(text[:limit])
     if "`" in text:
         text = _INLINE.sub(" ", text)
-    if ":/" in text:
-        text = _URL.sub(" ", text)
-    if "@" in text:
-        text = _MAIL.sub(" ", text)
-    if "." in text:
-        if "www." in text or "WWW." in text or "Www." in text:
-            text = _WWW.sub(" ", text)
-        if _HAS_ENDING.search(text) is not None:
-            text = _NAME.sub(" ", text)
-    if ("<" in text and ">" in text) or ("&" in text and ";" in text):
-        text = _MARKUP.sub(" ", text)
-    if "\\" in text or "$$" in text:
-        text = _LATEX.sub(" ", text)
-    if "_" in text:
-        text = _PLACEHOLDER.sub(" ", text)
+    text = _without_addresses(text, " ")
+    if "." in text and _HAS_ENDING.search(text) is not None:
+        text = _NAME.sub(" ", text)
+    text = _without_markup(text, " ")
     if _may_hold_code(text):
         # A question that runs on into its code on one line is still a question.
         without = _CODE_LINE.sub("", text)
@@ -120,19 +130,10 @@ def without_code(text: str, limit: int) -> str:
     """
     if "```" in text or "~~~" in text:
         text = _FENCE.sub(_fence_language, text[: 20 * limit])
-    text = legible(text[:limit])
-    if ":/" in text:
-        text = _URL.sub(" . ", text)
-    if "@" in text:
-        text = _MAIL.sub(" . ", text)
+    text = _without_addresses(legible(text[:limit]), " . ")
     if "." in text:
-        text = _FILE.sub(" . ", _WWW.sub(" . ", text))
-    if ("<" in text and ">" in text) or ("&" in text and ";" in text):
-        text = _MARKUP.sub(" . ", text)
-    if "\\" in text or "$$" in text:
-        text = _LATEX.sub(" . ", text)
-    if "_" in text:
-        text = _PLACEHOLDER.sub(" . ", text)
+        text = _FILE.sub(" . ", text)
+    text = _without_markup(text, " . ")
     if _may_hold_code(text):
         without = _CODE_LINE.sub(".", text)
         if any(map(str.isalpha, without)) or (leaning(text) <= 0 and text.isascii()):

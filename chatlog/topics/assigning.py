@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from chatlog.engine.intake import planned_shards
+from chatlog.engine.intake import finished_shards
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.store import Run, read_columns
 from chatlog.errors import ConfigError
@@ -63,11 +63,10 @@ def embedded_run(root: Path) -> EmbeddedRun:
     writers = pipeline.writers()
     if "embedding" not in writers:
         raise ConfigError(f'the pipeline {pipeline.name} has no stage `embed`; add [[stage]] with use = "embed"')
-    needed = (writers["embedding"], writers["messages"])
-    shards = [shard for shard in range(planned_shards(run)) if all(run.read_sidecar(stage, shard) for stage in needed)]
+    shards = finished_shards(run, {writers["embedding"], writers["messages"]})
     if not shards:
         raise ConfigError(f"{root} is not embedded yet; run its pipeline again first")
-    return EmbeddedRun(run, pipeline, writers, tuple(shards))
+    return EmbeddedRun(run, pipeline, writers, shards)
 
 
 @dataclass(frozen=True)

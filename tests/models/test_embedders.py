@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from chatlog.errors import ConfigError
-from chatlog.models.embedders import MINILM, Embedder, open_embedder
-from chatlog.models.embedding_once import TellsCuts
+from chatlog.models.embedders import MINILM, open_embedder
+from chatlog.models.embedders_tokens import Embedder
 
 pytest.importorskip("sentence_transformers")
 
@@ -72,7 +72,6 @@ def test_a_text_is_cut_at_the_token_limit(embedder: Embedder) -> None:
 
 
 def test_a_text_that_ends_at_the_limit_is_not_cut(embedder: Embedder) -> None:
-    assert isinstance(embedder, TellsCuts)
     texts = ["word " * 254, "word " * 255, "short", "word " * 254 + " " * 20_000]
     assert embedder.token_counts(texts).tolist() == [256, 256, 3, 256]
     _, cut = embedder.encode_and_tell([*texts, texts[1]])

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from chatlog.errors import ConfigError
-from chatlog.models.embedders import DEFAULT, MINILM, Embedder, open_embedder
+from chatlog.models.embedders import DEFAULT, MINILM, open_embedder
 from chatlog.models.embedders_mix import WITHOUT_E5, sorted_out
-from chatlog.models.embedding_once import TellsCuts
+from chatlog.models.embedders_tokens import Embedder
 from chatlog.models.lid import LanguageIdentifier
 from chatlog.models.weights import COMPOSED, check_name, identity, locate
 
@@ -98,7 +98,6 @@ def test_a_huge_text_costs_what_its_beginning_does(mixed: Embedder) -> None:
 
 
 def test_a_text_of_which_a_half_was_cut_is_told(mixed: Embedder) -> None:
-    assert isinstance(mixed, TellsCuts)
     long, foreign = "How do I bake bread? " * 40, "Wie backe ich Brot? " * 60
     _, cut = mixed.encode_and_tell(["bread", long, foreign, foreign[:900], long])
     assert cut.tolist() == [False, True, True, False, True]

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 
 from chatlog.errors import ConfigError, DataError, MissingExtra
 from chatlog.models import embedders_export
-from chatlog.models.embedders import MINILM, Embedder, open_embedder
+from chatlog.models.embedders import MINILM, open_embedder
 from chatlog.models.embedders_pooling import steps_after
 from chatlog.models.embedders_runtimes import find_graph
+from chatlog.models.embedders_tokens import Embedder
 from chatlog.models.embedding_config import EmbedConfig
 from chatlog.models.embedding_opening import check_embedder, opened_embedder
 from tests.models.test_finetune import tiny_bert

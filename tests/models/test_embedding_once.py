@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from chatlog.models import embedding_once
+from chatlog.models.embedders_tokens import Embedder
 from chatlog.models.embedding_cache import EmbeddingCache, cache_identity
 from chatlog.models.embedding_once import EmbedsOnce
 
 
-class Letters:
+class Letters(Embedder):
     """Counts letters, and remembers what it was asked."""
 
     name, dim, max_tokens = "letters", 26, 1000
+    unit = False
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -23,9 +25,10 @@ class Letters:
     def counts(self) -> dict[str, int]:
         return {"prompts": len(self.asked), "prompt_tokens": sum(map(len, self.asked))}
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    def _made(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         self.asked += texts
-        return np.array([[text.count(chr(97 + i)) for i in range(26)] for text in texts], dtype=np.float32)
+        vectors = np.array([[text.count(chr(97 + i)) for i in range(26)] for text in texts], dtype=np.float32)
+        return vectors, np.zeros(len(texts), dtype=bool)
 
     def token_counts(self, texts: Sequence[str]) -> np.ndarray:
         return np.array([len(text) for text in texts], dtype=np.int32)
@@ -39,7 +42,15 @@ def test_each_text_is_asked_for_once_and_all_come_back_in_order() -> None:
     assert found.dtype == np.float16 and found[:, 0].tolist() == [3, 1, 3, 0, 1, 3]
     assert np.array_equal(once.encode(["zz", "abc"])[:, 25], [2, 0])
     assert model.asked == ["banana", "abc", "", "zz"]
-    assert once.counts() == {"texts": 8, "embedded": 4, "repeated": 4, "cached": 0, "prompts": 4, "prompt_tokens": 11}
+    assert once.counts() == {
+        "texts": 8,
+        "embedded": 4,
+        "repeated": 4,
+        "cached": 0,
+        "cut": 0,
+        "prompts": 4,
+        "prompt_tokens": 11,
+    }
 
 
 def test_the_model_is_opened_by_the_first_text_and_once() -> None:

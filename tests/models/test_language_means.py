@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from chatlog.models.language_means import LEAST, UNSURE, fit_language_means
+from chatlog.models.language_means import LEAST, RARE, UNSURE, fit_language_means
 
 
 def vectors() -> tuple[npt.NDArray[np.float32], list[str], npt.NDArray[np.int64]]:
@@ -33,6 +33,17 @@ def test_a_language_of_few_texts_keeps_its_place() -> None:
     assert set(means.means) == {"en", "ru"}
     moved = means.remove(found[:2], ["eo", "xx"])
     np.testing.assert_allclose(moved, found[:2] - means.means["ru"], atol=1e-5)
+
+
+def test_languages_of_few_texts_share_a_mean() -> None:
+    found, codes, _ = vectors()
+    many = [f"x{row % 20}" for row in range(100)] + codes[100:]  # twenty languages of five texts each
+    means = fit_language_means(found, many)
+    assert set(means.means) == {"ru", RARE}
+    np.testing.assert_allclose(means.means[RARE], found[:100].mean(axis=0), atol=1e-5)
+    left = means.remove(found, many)
+    assert np.linalg.norm(left[:100].mean(axis=0) - left[100:].mean(axis=0)) < 1e-5
+    np.testing.assert_array_equal(means.remove(found[:1], [UNSURE]), found[:1] - means.means["ru"])
 
 
 def test_unsure_texts_go_with_the_most_frequent_language() -> None:

@@ -12,7 +12,6 @@ from chatlog.models import use_int8
 from chatlog.models.bert_int8 import exact_product
 from chatlog.models.embedders import open_embedder
 from chatlog.models.embedders_use import open_use
-from chatlog.models.embedding_once import TellsCuts
 from chatlog.models.use_file import read_use
 from chatlog.models.use_int8 import IntegerUse, open_integer_use
 from chatlog.models.weights import locate
@@ -74,7 +73,7 @@ def test_control_pieces_in_a_text_are_plain_characters(encoder: IntegerUse) -> N
 
 
 def test_a_text_is_cut_by_characters_and_that_is_told(encoder: IntegerUse) -> None:
-    assert isinstance(encoder, TellsCuts) and isinstance(open_embedder("use-multilingual-v3"), IntegerUse)
+    assert isinstance(open_embedder("use-multilingual-v3"), IntegerUse)
     limit = encoder.max_tokens
     same, cut = encoder.encode_and_tell(["a" * limit, "a" * limit + "b", "a" * (50 << 20), "b"])
     assert cut.tolist() == [False, True, True, False]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from chatlog.errors import DataError
 from chatlog.models.embedders_e5 import E5Embedder, open_e5
+from chatlog.models.embedders_tokens import Embedder, Flags, Vectors
 from chatlog.models.embedders_use import DIMENSIONS
 from chatlog.models.moderator.tensors import read_safetensors, safetensors_bytes
 from chatlog.models.weights import locate
@@ -19,8 +20,6 @@ from chatlog.models.weights import locate
 NAME: Final = "e5-to-use-v1"
 
 _FORMAT: Final = "chatlog-linear-map-1"
-
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def load(path: Path) -> LinearMap:
     return LinearMap(tensors["matrix"], tensors["offset"])
 
 
-class MappedE5:
+class MappedE5(Embedder):
     """Texts in any language as vectors that stand beside those of `use-multilingual-v3`."""
 
     def __init__(self, e5: E5Embedder, linear: LinearMap) -> None:
@@ -89,12 +88,11 @@ class MappedE5:
         self._e5 = e5
         self._linear = linear
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of unit length, `(len(texts), 512) float32`, in the order of `texts`."""
-        return self.encode_and_tell(texts)[0]
+    def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
+        """Tokens that e5 reads of each text, `(len(texts),) int32`."""
+        return self._e5.token_counts(texts)
 
-    def encode_and_tell(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
-        """As `encode`; and which texts were cut, `(len(texts),) bool`."""
+    def _made(self, texts: list[str]) -> tuple[Vectors, Flags]:
         vectors, cut = self._e5.encode_and_tell(texts)
         return self._linear(vectors), cut
 
