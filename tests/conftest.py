@@ -70,11 +70,16 @@ def parts(run: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="session")
 def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo, made once for all tests: run/, dataset/ and report.html."""
+    """The demo, made once for all tests: run/, dataset/ and report.html.
+
+    CHATLOG_TEST_DEMO names one that was made before under this key: half a minute or two less while tests are written.
+    """
     from chatlog.demo.curate import curate
 
     os.environ["CHATLOG_USER_KEY"] = "a key for tests alone"
     os.environ["HF_HUB_OFFLINE"] = "1"
+    if made := os.environ.get("CHATLOG_TEST_DEMO"):
+        return Path(made)
     folder = tmp_path_factory.mktemp("demo")
     curate(folder)
     return folder
