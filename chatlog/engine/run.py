@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from chatlog.engine.events import Listener, ShardDone, StepDone, StepStarted, silent
-from chatlog.engine.identity import digest, of_step
 from chatlog.engine.intake import IngestShard, plan_ingest, stored_shards
 from chatlog.engine.local import Work, run_units
+from chatlog.engine.prints import Prints, failures, fingerprints
 from chatlog.engine.shard import Unit
 from chatlog.engine.store import Run, lock, open_run
 from chatlog.engine.whole import run_global
@@ -23,9 +23,6 @@ from chatlog.stage import GlobalStage, Stage
 _BYTES_A_WORKER: Final = 8 << 20
 _ROWS_A_WORKER: Final = 1_000
 """What one more process is started for: it imports packages and loads a model before its first row."""
-
-Prints = dict[str, list[str]]
-"""Stage to the fingerprints of its shards."""
 
 
 @dataclass(frozen=True)
@@ -219,46 +216,6 @@ def _tell(name: str, sidecars: Iterator[dict[str, Any]], stale: int, begun: floa
 def _worth(size: int, share: int) -> int:
     """Processes that are worth their start: one a core, but each with `share` of the work at least."""
     return min(os.cpu_count() or 1, 1 + size // share)
-
-
-def fingerprints(folder: Run, step: PlannedStep, prints: Prints, shards: int) -> list[str]:
-    """The fingerprint of a step on each shard, from those of the stages before it and what failed there."""
-    read = {writer: _as_read(folder, writer, prints[writer]) for writer in set(step.inputs.values())}
-    if isinstance(step.step.stage, GlobalStage):
-        whole = of_step(step, {column: read[writer] for column, writer in step.inputs.items()})
-        return [whole] * shards
-    return [
-        of_step(step, {column: read[writer][shard] for column, writer in step.inputs.items()})
-        for shard in range(shards)
-    ]
-
-
-def _as_read(folder: Run, writer: str, prints: list[str]) -> list[str]:
-    """The fingerprints of a stage's shards as those that read them see them.
-
-    A shard with rows that failed is another one once they were repeated, though it was made by the same
-    settings from the same inputs; when none has failed, or none any more, it is told by its fingerprint alone.
-    """
-    from chatlog.stages import STAGES
-
-    if not any(stage.name == writer and isinstance(stage, Stage) and stage.retry for stage in STAGES):
-        return prints
-    read = []
-    for shard, print_ in enumerate(prints):
-        sidecar = folder.read_sidecar(writer, shard) or {}
-        other = sidecar.get("fingerprint") == print_ and sidecar.get("failed")
-        read.append(digest([print_, sidecar.get("sha256")]) if other else print_)
-    return read
-
-
-def failures(folder: Run, step: PlannedStep, prints: list[str]) -> dict[int, int]:
-    """The shards of a step that are done but for rows that failed, and how many rows that are."""
-    found = {}
-    for shard, print_ in enumerate(prints):
-        count = (folder.read_sidecar(step.name, shard) or {}).get("failed", 0)
-        if count and folder.is_done(step.name, shard, print_):
-            found[shard] = count
-    return found
 
 
 def ingest_counts(folder: Run, shards: int) -> dict[str, int]:
