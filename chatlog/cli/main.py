@@ -12,6 +12,7 @@ from chatlog.cli import (
     browse,
     demo,
     evaluate,
+    forget,
     inspect,
     moderate,
     moderation,
@@ -46,6 +47,7 @@ app.add_typer(moderate.app, name="moderate")
 moderation.add_to(app)
 app.add_typer(topics.app, name="topics")
 releases.add_to(app)
+forget.add_to(app)
 evaluate.add_to(app)
 app.add_typer(train.app, name="train")
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from chatlog.engine.identity import digest, of_step
+from collections.abc import Callable, Iterator, Sequence
+
+import pyarrow as pa
+
+from chatlog.engine.identity import column_digests, digest, of_step
 from chatlog.engine.store import Run
-from chatlog.pipeline import PlannedStep
+from chatlog.pipeline import INGEST, PlannedStep
+from chatlog.schema import KEY
 from chatlog.stage import GlobalStage, Stage
 
 Prints = dict[str, list[str]]
@@ -30,18 +35,57 @@ def _as_read(folder: Run, writer: str, column: str, prints: list[str]) -> list[s
     from chatlog.stages import STAGES
 
     stage = next((stage for stage in STAGES if stage.name == writer), None)
-    whole = isinstance(stage, GlobalStage)
-    if not whole and not (isinstance(stage, Stage) and stage.retry):
+    if not isinstance(stage, GlobalStage):
+        return _with_failures(folder, stage, prints)
+    sidecars = [folder.read_sidecar(writer, shard) or {} for shard in range(len(prints))]
+    return [
+        sidecar.get("columns", {}).get(column, print_) if sidecar.get("fingerprint") == print_ else print_
+        for sidecar, print_ in zip(sidecars, prints, strict=True)
+    ]
+
+
+def _with_failures(folder: Run, stage: Stage | None, prints: list[str]) -> list[str]:
+    if stage is None or not stage.retry:
         return prints
-    read = []
-    for shard, print_ in enumerate(prints):
-        sidecar = folder.read_sidecar(writer, shard) or {}
-        fresh = sidecar.get("fingerprint") == print_
-        if whole:
-            read.append(sidecar.get("columns", {}).get(column, print_) if fresh else print_)
-        else:
-            read.append(digest([print_, sidecar.get("sha256")]) if fresh and sidecar.get("failed") else print_)
-    return read
+    sidecars = [folder.read_sidecar(stage.name, shard) or {} for shard in range(len(prints))]
+    return [
+        digest([print_, sidecar.get("sha256")])
+        if sidecar.get("fingerprint") == print_ and sidecar.get("failed")
+        else print_
+        for sidecar, print_ in zip(sidecars, prints, strict=True)
+    ]
+
+
+def of_fewer_rows(
+    folder: Run, steps: Sequence[PlannedStep], shard: int, ingest: str, read: Callable[[str], pa.Table]
+) -> Iterator[tuple[str, str]]:
+    """The row stages with their fingerprints on a shard that rows were taken out of, once all its parts are written.
+
+    A row stage would make the same of the rows that are left; where global stages, too, find the same for these rows,
+    nothing is made again.
+
+    Args:
+        folder: the run folder.
+        steps: all of its steps, in order.
+        shard: the shard.
+        ingest: its fingerprint.
+        read: the part of a global stage on the shard.
+    """
+    prints = {INGEST: ingest}
+    columns: dict[str, dict[str, str]] = {}
+    for step in steps:
+        stage = step.step.stage
+        if isinstance(stage, GlobalStage):
+            columns[step.name] = column_digests(read(step.name).drop_columns([KEY.name]))
+            continue
+        inputs = {
+            column: columns[writer][column] if writer in columns else prints[writer]
+            for column, writer in step.inputs.items()
+        }
+        made = of_step(step, inputs)
+        yield step.name, made
+        sidecar = folder.read_sidecar(step.name, shard) or {}
+        prints[step.name] = digest([made, sidecar.get("sha256")]) if stage.retry and sidecar.get("failed") else made
 
 
 def failures(folder: Run, step: PlannedStep, prints: list[str]) -> dict[int, int]:

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from chatlog.engine.events import Listener, ShardDone, StepDone, StepStarted, silent
+from chatlog.engine.forgetting import apply_tombstones
 from chatlog.engine.intake import IngestShard, plan_ingest, stored_shards
 from chatlog.engine.local import Work, run_units
 from chatlog.engine.prints import Prints, failures, fingerprints
 from chatlog.engine.shard import Unit
 from chatlog.engine.store import Run, lock, open_run
+from chatlog.engine.tombstones import with_shared
+from chatlog.engine.userkey import user_key
 from chatlog.engine.whole import run_global
 from chatlog.errors import ConfigError
 from chatlog.pipeline import INGEST, Pipeline, Plan, PlannedStep, parse, plan
@@ -74,14 +77,11 @@ def run(
     if workers is not None and workers < 1:
         raise ConfigError(f"workers should be at least 1, found {workers}")
     folder = Run(Path(out))
-    before = os.umask(0o077)
-    try:
-        _check_folder(folder, pipeline)
-        with lock(folder):
-            keep_pipeline(folder, pipeline)
-            return _run(folder, pipeline, planned, workers, retry_errors, listener)
-    finally:
-        os.umask(before)
+    _check_folder(folder, pipeline)
+    with lock(folder):
+        keep_pipeline(folder, pipeline)
+        forget_first(folder, pipeline)
+        return _run(folder, pipeline, planned, workers, retry_errors, listener)
 
 
 def pipeline_of(root: str | Path) -> tuple[Run, Pipeline]:
@@ -161,29 +161,33 @@ def run_stage(
         ContractError: the stage broke its promise.
     """
     planned = plan(pipeline, until=name)
-    before = os.umask(0o077)
-    try:
-        with lock(folder):
-            shards = stored_shards(folder, pipeline)
-            prints: Prints = {INGEST: [shard.fingerprint for shard in shards]}
-            for step in planned.steps:
-                prints[step.name] = fingerprints(folder, step, prints, len(shards))
-            step = planned.steps[-1]
-            for source in sorted(set(step.inputs.values())):
-                left = [at for at, print_ in enumerate(prints[source]) if not folder.is_done(source, at, print_)]
-                if left or not shards:
-                    raise ConfigError(
-                        f"{folder.root} is not that far: {source} has {len(left)} shards left to make; run its "
-                        "pipeline again first"
-                    )
-            keep_pipeline(folder, pipeline)
-            begun = time.monotonic()
-            stale = [shard for shard, print_ in enumerate(prints[name]) if not folder.is_done(name, shard, print_)]
-            listener(StepStarted(name, len(shards), len(shards) - len(stale)))
-            _tell(name, _run_rows(folder, step, prints[name], stale, workers), len(stale), begun, listener)
-            return len(stale)
-    finally:
-        os.umask(before)
+    with lock(folder):
+        forget_first(folder, pipeline)
+        shards = stored_shards(folder, pipeline)
+        prints: Prints = {INGEST: [shard.fingerprint for shard in shards]}
+        for step in planned.steps:
+            prints[step.name] = fingerprints(folder, step, prints, len(shards))
+        step = planned.steps[-1]
+        for source in sorted(set(step.inputs.values())):
+            left = [at for at, print_ in enumerate(prints[source]) if not folder.is_done(source, at, print_)]
+            if left or not shards:
+                raise ConfigError(
+                    f"{folder.root} is not that far: {source} has {len(left)} shards left to make; run its "
+                    "pipeline again first"
+                )
+        keep_pipeline(folder, pipeline)
+        begun = time.monotonic()
+        stale = [shard for shard, print_ in enumerate(prints[name]) if not folder.is_done(name, shard, print_)]
+        listener(StepStarted(name, len(shards), len(shards) - len(stale)))
+        _tell(name, _run_rows(folder, step, prints[name], stale, workers), len(stale), begun, listener)
+        return len(stale)
+
+
+def forget_first(folder: Run, pipeline: Pipeline) -> None:
+    """Takes out who was forgotten by an interrupted `chatlog forget`, or in another run of the same operator."""
+    stones = with_shared(folder, user_key(folder))
+    if stones.pending:
+        apply_tombstones(folder, pipeline, stones)
 
 
 def keep_pipeline(folder: Run, pipeline: Pipeline) -> None:
@@ -219,8 +223,8 @@ def _worth(size: int, share: int) -> int:
 
 
 def ingest_counts(folder: Run, shards: int) -> dict[str, int]:
-    """Records, rows and rejects over all shards; 'read' counts lines, elements or Parquet rows."""
-    totals = {"read": 0, "records": 0, "rows": 0, "rejects": 0}
+    """Records, rows, rejects and forgotten records over all shards; 'read' counts lines, elements or Parquet rows."""
+    totals = {"read": 0, "records": 0, "rows": 0, "rejects": 0, "forgotten": 0}
     for shard in range(shards):
         sidecar = folder.read_sidecar(INGEST, shard) or {}
         for name in totals:
