@@ -55,6 +55,12 @@ class ReleaseSpec(Config):
     """Licence identifier as the Hub knows it."""
     shard_rows: int = Field(100_000, ge=1)
     """Rows of one Parquet file of the release at most."""
+    min_users: int = Field(10, ge=1)
+    """Users that a published group, such as a topic, has at least; 1 lets any be published."""
+    groups: tuple[str, ...] = ("topic", "country", "state", "region")
+    """Published columns whose values name groups of users, where the release has them."""
+    canaries: Path | None = None
+    """File of texts that must never be published, one a line."""
 
 
 def like(name: str, known: Iterable[str]) -> str:

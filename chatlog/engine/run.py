@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from chatlog.engine.environment import record_environment
 from chatlog.engine.events import Listener, ShardDone, StepDone, StepStarted, silent
 from chatlog.engine.forgetting import apply_tombstones
 from chatlog.engine.intake import IngestShard, plan_ingest, stored_shards
@@ -126,6 +127,8 @@ def _run(
         stale = [shard for shard, print_ in enumerate(prints[name]) if not folder.is_done(name, shard, print_)]
         if retry_errors and step is not None:
             stale += sorted(failures(folder, step, prints[name]))
+        if stale:
+            record_environment(folder)
         listener(StepStarted(name, len(shards), len(shards) - len(stale)))
         if step is None:
             size = sum(shards[shard].chunk.end - shards[shard].chunk.start for shard in stale)

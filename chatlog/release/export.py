@@ -21,7 +21,9 @@ from chatlog.pipeline import Pipeline, plan
 from chatlog.query import connect, first_line, release_queries
 from chatlog.release.card import render_card
 from chatlog.release.checksums import write_checksums
+from chatlog.release.lineage import Ids, write_lineage
 from chatlog.release.provenance import PROVENANCE, provenance
+from chatlog.release.refusals import Canaries, canaries_of, count_topics, refuse_forgotten, refuse_small_groups, shown
 from chatlog.release.rescan import refuse_identifiers
 from chatlog.schema import PUBLISHED
 
@@ -54,8 +56,9 @@ def export(root: str | Path, out: str | Path) -> Release:
     Raises:
         ConfigError: no run, no [release] in its pipeline, stages left to run, `out` is something else,
             or the release query fails.
-        ReleaseRefused: `messages` was last written by something other than `redact`, the accounts do
-            not balance, or an identifier with a valid checksum is left.
+        ReleaseRefused: `messages` was last written by something other than `redact`, the accounts do not balance, an
+            identifier with a valid checksum or a canary is left, a published group is of too few users, or somebody
+            who was forgotten is in it.
     """
     run, pipeline = pipeline_of(root)
     spec = pipeline.release
@@ -81,7 +84,12 @@ def export(root: str | Path, out: str | Path) -> Release:
         with connect(root) as connection:
             dropped = _decide(connection)
             released = dropped.pop("", 0)
-            files = _write_data(connection, pipeline, planned_shards(run), released, partial)
+            refuse_forgotten(run, connection)
+            count_topics(connection, spec)
+            canaries = canaries_of(run, spec)
+            files = _write_data(connection, pipeline, planned_shards(run), released, partial, canaries)
+            refuse_small_groups(connection, [partial / name for name in files], spec, Ids())
+            write_lineage(run, pipeline, connection, files, partial, Ids(), planned_shards(run))
             told = provenance(run, pipeline, planned, connection, released, dropped, files)
             write_bytes(partial / PROVENANCE, dump_json(told))
             render_card(connection, spec, told, partial)
@@ -101,9 +109,15 @@ def _decide(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     decided = _number(connection, "SELECT count(*) FROM decided")
     known = _number(connection, "SELECT count(DISTINCT row_id) FROM decided JOIN conversations USING (row_id)")
     if not rows == decided == known:
+        wrong = connection.execute(
+            "SELECT row_id FROM conversations FULL JOIN (SELECT row_id, count(*) AS n FROM decided GROUP BY 1) AS d "
+            "USING (row_id) WHERE n IS DISTINCT FROM 1 OR source IS NULL ORDER BY row_id"
+        ).fetchall()
+        ids = [row for (row,) in wrong]
         raise ReleaseRefused(
             f"the release query decides on {decided} rows, {known} of them distinct ones of the run, which has "
-            f"{rows}: `decide` should return each row_id once"
+            f"{rows}: `decide` should return each row_id once; rows {shown(ids)}",
+            ids,
         )
     reasons = connection.execute(
         "SELECT coalesce(reason, ''), count(*) FROM decided GROUP BY 1 ORDER BY count(*) DESC, 1"
@@ -118,7 +132,12 @@ def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
 
 
 def _write_data(
-    connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, shards: int, released: int, folder: Path
+    connection: duckdb.DuckDBPyConnection,
+    pipeline: Pipeline,
+    shards: int,
+    released: int,
+    folder: Path,
+    canaries: Canaries,
 ) -> list[str]:
     assert pipeline.release is not None
     size = pipeline.release.shard_rows
@@ -127,6 +146,7 @@ def _write_data(
     written = 0
     for name, table in zip(names, _in_runs(_published(connection, pipeline, shards), size), strict=True):
         refuse_identifiers(table)
+        canaries.refuse(table, Ids().published)
         with (folder / name).open("wb") as stream:
             pq.write_table(
                 table, stream, compression="zstd", compression_level=6, row_group_size=_ROW_GROUP, write_page_index=True

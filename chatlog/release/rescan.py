@@ -36,12 +36,17 @@ def identifiers(table: pa.Table) -> list[tuple[str, str]]:
     owners = table["conversation_id"].to_pylist()
     return [
         (owners[row], span.type)
-        for column in table.column_names
-        if column not in _IDS
-        for row, text in _texts(table[column].combine_chunks(), None)
+        for row, text in texts_of(table)
         for span in find_patterns(text)
         if span.recognizer in CHECKED
     ]
+
+
+def texts_of(table: pa.Table) -> Iterator[tuple[int, str]]:
+    """Every text of a published table with the number of its row, but for ids of the source."""
+    for column in table.column_names:
+        if column not in _IDS:
+            yield from _texts(table[column].combine_chunks(), None)
 
 
 def _texts(values: pa.Array, rows: pa.Array | None) -> Iterator[tuple[int, str]]:
@@ -74,7 +79,8 @@ def refuse_identifiers(table: pa.Table) -> None:
     if found:
         raise ReleaseRefused(
             f"checksum-valid identifiers are left, {told(found)}: redact these types, or drop these conversations "
-            "in the release query"
+            "in the release query",
+            list(dict.fromkeys(owner for owner, _ in found)),
         )
 
 

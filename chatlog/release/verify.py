@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from chatlog.errors import DataError
 from chatlog.models.weights import sha256_file
 from chatlog.release.checksums import files_of, read_checksums
-from chatlog.release.provenance import PROVENANCE
+from chatlog.release.provenance import read_provenance
 from chatlog.release.rescan import identifiers
 from chatlog.release.rescan import told as told_of
 from chatlog.schema import PUBLISHED
@@ -43,7 +41,7 @@ def verify(folder: str | Path, run: str | Path | None = None) -> list[Check]:
         DataError: the folder is no release at all.
     """
     root = Path(folder)
-    told = _provenance(root)
+    told = read_provenance(root)
     counts = told["counts"]
     checks = [_checksums(root)]
     tables = [root / name for name in told["files"]]
@@ -77,19 +75,6 @@ def verify(folder: str | Path, run: str | Path | None = None) -> list[Check]:
     if run is not None:
         checks += _against_run(told, run)
     return checks
-
-
-def _provenance(root: Path) -> dict[str, Any]:
-    try:
-        told = orjson.loads((root / PROVENANCE).read_bytes())
-        for key in ("records", "rows", "rejects", "released"):
-            int(told["counts"][key])
-        dict(told["counts"]["dropped"]), dict(told["reject_reasons"]), list(told["files"]), PUBLISHED[told["format"]]
-    except OSError as error:
-        raise DataError(f"{root} is not a release: cannot read {PROVENANCE}: {error.strerror}") from error
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{root / PROVENANCE} is damaged: {type(error).__name__}") from error
-    return dict(told)
 
 
 def _equal(name: str, left: int, right: int, detail: str) -> Check:

@@ -15,7 +15,8 @@ FROM conversations;
 
 -- publish: over `released`, the conversations that decide kept. The first seven columns are exactly those
 -- of lmsys-chat-1m; the flat ones beside them serve viewers that cannot open nested columns. Roles other
--- than user and assistant (tools, later system prompts) are left out, with their judgments.
+-- than user and assistant (tools, later system prompts) are left out, with their judgments. `told_topics` holds
+-- the topics that enough users of released rows asked about; no other is named.
 SELECT conversation_id,
        coalesce(model, 'unknown') AS model,
        list_transform(talk, lambda t: {'content': t.message.content, 'role': t.message.role}) AS conversation,
@@ -45,7 +46,7 @@ SELECT conversation_id,
        feedback, battle_id, battle_side, winner,
        strftime(created_at, '%Y-%m') AS month
 FROM (
-  SELECT released.*, CASE WHEN topic_id >= 0 THEN topics.label END AS topic,
+  SELECT released.*, CASE WHEN topic_id IN (FROM told_topics) THEN topics.label END AS topic,
          list_filter(list_transform(messages, lambda m, i: {'message': m, 'judgment': moderation[i]}), lambda t: t.message.role IN ('user', 'assistant') AND t.message.content IS NOT NULL) AS talk
   FROM released LEFT JOIN topics USING (topic_id)
 )
