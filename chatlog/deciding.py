@@ -7,27 +7,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-
-import duckdb
+from typing import Final
 
 from chatlog.errors import ConfigError
 from chatlog.settings import Parameter, ReleaseSpec, like
 
+_VARIABLE: Final = re.compile(r"getvariable\('(\w+)'\)")
 
-def set_parameters(connection: duckdb.DuckDBPyConnection, spec: ReleaseSpec, text: str) -> None:
-    """Makes [release.parameters] known to a query file's getvariable('NAME'), whose text is `text`.
+
+def with_parameters(queries: Sequence[str], spec: ReleaseSpec) -> list[str]:
+    """The queries of a release file with each getvariable('NAME') replaced by its value in [release.parameters].
+
+    NULL stands for one that is not given, as DuckDB has it: a query says its defaults with coalesce. Replaced rather
+    than set, so that a query is whole wherever it is kept.
 
     Raises:
-        ConfigError: the file reads no such variable.
+        ConfigError: no query reads a parameter.
     """
-    known = dict.fromkeys(re.findall(r"getvariable\('(\w+)'\)", text))
-    for name, value in spec.parameters.items():
+    known = list(dict.fromkeys(name for query in queries for name in _VARIABLE.findall(query)))
+    for name in spec.parameters:
         if name not in known:
             there = ", ".join(known) or "none"
             raise ConfigError(
                 f"[release] parameters: {spec.select.name} reads no {name!r}{like(name, known)}; it reads {there}"
             )
-        connection.execute(f"SET VARIABLE {name} = {_literal(value)}")
+    values = {name: _literal(value) for name, value in spec.parameters.items()}
+    return [_VARIABLE.sub(lambda found: values.get(found[1], "NULL"), query) for query in queries]
 
 
 def _literal(value: Parameter) -> str:

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from chatlog.assets import asset
-from chatlog.deciding import sampled, set_parameters
+from chatlog.deciding import sampled, with_parameters
 from chatlog.engine.intake import planned_shards
 from chatlog.engine.measured import canary_rows
 from chatlog.engine.run import pipeline_of
@@ -202,9 +202,7 @@ def _decisions(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> Non
     if pipeline.release is None:
         _empty(connection, "decisions", pa.schema([KEY, pa.field("reason", pa.string())]))
         return
-    decide, publish = release_queries(pipeline.release.select)
-    connection.execute(asset("sql/release/macros.sql").read_text(encoding="utf-8"))
-    set_parameters(connection, pipeline.release, decide + publish)
+    decide, _ = with_parameters(release_queries(pipeline.release.select), pipeline.release)
     columns = [name for name, *_ in connection.execute("DESCRIBE conversations").fetchall()]
     connection.execute(f"CREATE VIEW decisions AS {sampled(decide, pipeline.release, columns)}")
 

@@ -65,7 +65,7 @@ class ReleaseSpec(Config):
     split_by: str = ""
     """Column whose equal values stay in one split; empty for prompt_cluster_id, or conversation_id without `dedup`."""
     sample: int | float | None = Field(None, gt=0)
-    """Rows that are released: a number, or a share of those that `decide` keeps. Others are dropped as 'not sampled'."""
+    """Rows that are released: a number, or a share of those that `decide` keeps. The rest is 'not sampled'."""
     stratify: tuple[str, ...] = ()
     """Columns of `conversations` whose combinations a sample keeps in proportion."""
     seed: int = 0

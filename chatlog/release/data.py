@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from chatlog.assets import asset
+from chatlog.deciding import with_parameters
 from chatlog.errors import ConfigError, ReleaseRefused
 from chatlog.query import release_queries
 from chatlog.release.formats import FORMATS, Format
@@ -45,7 +47,8 @@ def write_data(
         ReleaseRefused: an identifier is left, or rows are lost or made up by `publish`.
     """
     known = FORMATS[spec.format]
-    _, publish = release_queries(spec.select)
+    _, publish = with_parameters(release_queries(spec.select), spec)
+    connection.execute(asset("sql/release/macros.sql").read_text(encoding="utf-8"))
     writers = [_Writer(folder / "data", name, spec, known) for name in spec.splits]
     for shard in range(shards):
         for place, writer in enumerate(writers):

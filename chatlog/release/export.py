@@ -123,7 +123,7 @@ def _release_of(recipe: str | Path, pipeline: Pipeline, overrides: Sequence[str]
         if read:
             raise ConfigError(
                 f"the run lacks the stage {step.stage.name}, whose columns {', '.join(read)} "
-                f"{other.release.select.name} reads: add it to the run's pipeline and run that again, or release without it"
+                f"{other.release.select.name} reads: add it to the run's pipeline and run it again"
             )
     return other.release
 

@@ -2,7 +2,7 @@
 -- judged is null in it, and stays null here: null never means "not flagged".
 
 -- any_category(js): whether any message was flagged, by category.
-CREATE MACRO any_category(js) AS {
+CREATE OR REPLACE TEMP MACRO any_category(js) AS {
   'harassment': list_bool_or(list_transform(js, lambda j: j.categories."harassment")),
   'harassment/threatening': list_bool_or(list_transform(js, lambda j: j.categories."harassment/threatening")),
   'hate': list_bool_or(list_transform(js, lambda j: j.categories."hate")),
@@ -17,7 +17,7 @@ CREATE MACRO any_category(js) AS {
 };
 
 -- max_category(js): the highest score of any message, by category.
-CREATE MACRO max_category(js) AS {
+CREATE OR REPLACE TEMP MACRO max_category(js) AS {
   'harassment': list_max(list_transform(js, lambda j: j.category_scores."harassment")),
   'harassment/threatening': list_max(list_transform(js, lambda j: j.category_scores."harassment/threatening")),
   'hate': list_max(list_transform(js, lambda j: j.category_scores."hate")),
@@ -32,7 +32,7 @@ CREATE MACRO max_category(js) AS {
 };
 
 -- flagged_categories(js): the names of the categories that any message was flagged in; null where none was judged.
-CREATE MACRO flagged_categories(js) AS CASE WHEN len(list_filter(js, lambda j: j.flagged IS NOT NULL)) > 0 THEN
+CREATE OR REPLACE TEMP MACRO flagged_categories(js) AS CASE WHEN len(list_filter(js, lambda j: j.flagged IS NOT NULL)) > 0 THEN
   list_transform(list_filter([
     {'name': 'harassment', 'hit': list_bool_or(list_transform(js, lambda j: j.categories."harassment"))},
     {'name': 'harassment/threatening', 'hit': list_bool_or(list_transform(js, lambda j: j.categories."harassment/threatening"))},
@@ -48,7 +48,7 @@ CREATE MACRO flagged_categories(js) AS CASE WHEN len(list_filter(js, lambda j: j
   ], lambda c: c.hit), lambda c: c.name) END;
 
 -- flat_scores(js): max_category in columns of their own, for readers that cannot open nested ones.
-CREATE MACRO flat_scores(js) AS {
+CREATE OR REPLACE TEMP MACRO flat_scores(js) AS {
   'score_harassment': list_max(list_transform(js, lambda j: j.category_scores."harassment"))::FLOAT,
   'score_harassment_threatening': list_max(list_transform(js, lambda j: j.category_scores."harassment/threatening"))::FLOAT,
   'score_hate': list_max(list_transform(js, lambda j: j.category_scores."hate"))::FLOAT,
@@ -63,7 +63,7 @@ CREATE MACRO flat_scores(js) AS {
 };
 
 -- spelled(c): WildChat's categories, those of two words under both of their names.
-CREATE MACRO spelled(c) AS {
+CREATE OR REPLACE TEMP MACRO spelled(c) AS {
   'harassment': c."harassment",
   'harassment/threatening': c."harassment/threatening",
   'harassment_threatening': c."harassment/threatening",
@@ -86,11 +86,11 @@ CREATE MACRO spelled(c) AS {
 
 -- only_dialogue(messages, moderation): [{place, message, judgment}] of the turns of user and assistant that have a text.
 -- Other roles (tools, later system prompts) are left out, with their judgments.
-CREATE MACRO only_dialogue(messages, moderation) AS list_filter(
+CREATE OR REPLACE TEMP MACRO only_dialogue(messages, moderation) AS list_filter(
   list_transform(messages, lambda m, i: {'place': i, 'message': m, 'judgment': moderation[i]}),
   lambda t: t.message.role IN ('user', 'assistant') AND t.message.content IS NOT NULL
 );
 
 -- cut_to(moment, unit): a time cut to 'second', 'minute', 'hour', 'day' or 'month'; null for 'none'. Exact times are
 -- what a server's log is matched by.
-CREATE MACRO cut_to(moment, unit) AS CASE WHEN unit <> 'none' THEN date_trunc(unit, moment) END;
+CREATE OR REPLACE TEMP MACRO cut_to(moment, unit) AS CASE WHEN unit <> 'none' THEN date_trunc(unit, moment) END;
