@@ -19,6 +19,7 @@ from chatlog.query import release_queries
 from chatlog.release.formats import FORMATS, Format
 from chatlog.release.rescan import refuse_identifiers
 from chatlog.settings import ReleaseSpec, like
+from chatlog.text.languages import NAMES, UNKNOWN_CODE, UNKNOWN_NAME
 
 _GROUP_ROWS: Final = 1_000
 _GROUP_BYTES: Final = 16 << 20
@@ -49,6 +50,9 @@ def write_data(
     known = FORMATS[spec.format]
     _, publish = with_parameters(release_queries(spec.select), spec)
     connection.execute(asset("sql/release/macros.sql").read_text(encoding="utf-8"))
+    connection.execute("CREATE OR REPLACE TEMP TABLE language_names (code VARCHAR, name VARCHAR)")
+    names = NAMES | {UNKNOWN_CODE: UNKNOWN_NAME}
+    connection.execute("INSERT INTO language_names SELECT unnest(?), unnest(?)", [list(names), list(names.values())])
     writers = [_Writer(folder / "data", name, spec, known) for name in spec.splits]
     for shard in range(shards):
         for place, writer in enumerate(writers):
