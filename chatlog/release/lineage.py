@@ -21,6 +21,7 @@ from chatlog.engine.userkey import user_key
 from chatlog.errors import DataError
 from chatlog.pipeline import INGEST, Pipeline
 from chatlog.query import HIDDEN
+from chatlog.release.formats import FORMATS
 from chatlog.schema import ROWS
 
 LINEAGE: Final = "lineage.parquet"
@@ -52,11 +53,21 @@ class Ids:
 
     Attributes:
         published: the column of the release.
-        run: the column of the run that it was made of.
+        run: SQL of what that is made of, over columns of ingest.
+        columns: those.
     """
 
     published: str = "conversation_id"
     run: str = "conversation_id"
+    columns: tuple[str, ...] = ("conversation_id",)
+
+    @classmethod
+    def of(cls, spec: ReleaseSpec) -> Ids:
+        """Those of a release's format."""
+        published = FORMATS[spec.format].id
+        if spec.unit is None:
+            return cls(published)
+        return cls(published, "coalesce(meta->>'$.question_id', battle_id)", ("meta", "battle_id"))
 
 
 def write_lineage(
@@ -179,7 +190,7 @@ class _Hashes:
 
     def rows(self, path: Path, shard: int, reasons: pa.ChunkedArray, ids: Ids) -> pa.Table:
         """The columns of ROW_COLUMNS for a shard of ingest."""
-        names = list(dict.fromkeys(["conversation_id", ids.run]))
+        names = list(dict.fromkeys(["conversation_id", *ids.columns]))
         tables = list(row_groups(path, names))
         if not tables:
             return pa.schema(ROW_COLUMNS).empty_table()
@@ -187,7 +198,7 @@ class _Hashes:
         told = self._ask(
             table.append_column("place", pa.array(range(len(table)), pa.int64())),
             f"""
-            WITH told AS (SELECT {keyed(["conversation_id"])} AS row, "{ids.run}" AS id, reason, place FROM given),
+            WITH told AS (SELECT {keyed(["conversation_id"])} AS row, {ids.run} AS id, reason, place FROM given),
             numbered AS (
               SELECT *, row_number() OVER (PARTITION BY row ORDER BY place) - 1 + coalesce(copies, 0) AS copy
               FROM told LEFT JOIN seen USING (row)

@@ -158,9 +158,10 @@ def refuse_small_groups(
     small = connection.execute(
         f"""
         SELECT column_name, list(DISTINCT id ORDER BY id) FROM (
-          SELECT g.*, coalesce(c.user_key, 'row ' || c.row_id) AS who FROM grouped AS g
-          JOIN conversations AS c ON c."{ids.run}" = g.id JOIN decided AS d ON d.row_id = c.row_id
-          WHERE d.reason IS NULL
+          SELECT g.*, who FROM grouped AS g JOIN (
+            SELECT {ids.run} AS id, coalesce(user_key, 'row ' || row_id) AS who
+            FROM conversations JOIN decided USING (row_id) WHERE decided.reason IS NULL
+          ) AS c ON c.id = g.id
         ) GROUP BY column_name, value HAVING count(DISTINCT who) < {int(spec.min_users)} ORDER BY 1, 2
         """
     ).fetchall()
