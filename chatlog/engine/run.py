@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -133,9 +133,9 @@ def _run(
         if step is None:
             size = sum(shards[shard].chunk.end - shards[shard].chunk.start for shard in stale)
             workers = asked or _worth(size, _BYTES_A_WORKER)
-            sidecars = run_units(_ingest_work(folder, pipeline, shards, stale), workers)
+            sidecars = run_units(ingest_work(folder, pipeline, shards, stale), workers)
         elif isinstance(step.step.stage, GlobalStage):
-            units = [_unit(folder, step, shard, print_) for shard, print_ in enumerate(prints[name])]
+            units = [unit_of(folder, step, shard, print_) for shard, print_ in enumerate(prints[name])]
             sidecars = run_global(folder, step, units) if stale else iter(())
         else:
             sidecars = _run_rows(folder, step, prints[name], stale, asked)
@@ -206,7 +206,7 @@ def _run_rows(
     # What is to be made although it is done is asked for because of the rows that failed.
     units = [
         replace(unit, repeat=folder.is_done(step.name, unit.shard, unit.fingerprint))
-        for unit in (_unit(folder, step, shard, prints[shard]) for shard in stale)
+        for unit in (unit_of(folder, step, shard, prints[shard]) for shard in stale)
     ]
     return run_units([(unit, {}) for unit in units], workers)
 
@@ -235,7 +235,8 @@ def ingest_counts(folder: Run, shards: int) -> dict[str, int]:
     return totals
 
 
-def _ingest_work(folder: Run, pipeline: Pipeline, shards: list[IngestShard], stale: list[int]) -> list[Work]:
+def ingest_work(folder: Run, pipeline: Pipeline, shards: Sequence[IngestShard], stale: Sequence[int]) -> list[Work]:
+    """The units that make the ingest shards `stale` of all `shards` in a folder."""
     limits = pipeline.limits.model_dump()
     return [
         (
@@ -250,7 +251,8 @@ def _ingest_work(folder: Run, pipeline: Pipeline, shards: list[IngestShard], sta
     ]
 
 
-def _unit(folder: Run, step: PlannedStep, shard: int, fingerprint: str) -> Unit:
+def unit_of(folder: Run, step: PlannedStep, shard: int, fingerprint: str) -> Unit:
+    """The unit that makes one shard of a step in a folder."""
     config = step.step.config.model_dump(mode="json")
     return Unit(str(folder.root), step.name, config, shard, dict(step.inputs), step.step.where, fingerprint)
 

@@ -52,6 +52,23 @@ class Release:
         return [file for split in self.splits for file in split.files]
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A run that can be released.
+
+    Attributes:
+        run: its folder.
+        pipeline: its pipeline, with the [release] that is asked for.
+        spec: that.
+        plan: its steps.
+    """
+
+    run: Run
+    pipeline: Pipeline
+    spec: ReleaseSpec
+    plan: Plan
+
+
 def export(
     root: str | Path, out: str | Path, recipe: str | Path | None = None, overrides: Sequence[str] = ()
 ) -> Release:
@@ -72,6 +89,37 @@ def export(
             identifier with a valid checksum or a canary is left, a published group is of too few users, or somebody
             who was forgotten is in it.
     """
+    ready = finished(root, recipe, overrides)
+    run, pipeline, spec = ready.run, ready.pipeline, ready.spec
+    folder = Path(out)
+    if folder.exists() and any(folder.iterdir()) and not (folder / PROVENANCE).exists():
+        raise ConfigError(f"{folder} exists and is not a release; give a folder that is empty or new")
+    partial = folder.parent / f".{folder.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "data").mkdir(parents=True)
+    try:
+        with connect(root, release=spec) as connection:
+            dropped = decide(connection)
+            released = dropped.pop("", 0)
+            refuse_forgotten(run, connection)
+            splits = write_checked(connection, ready, partial, released)
+            files = [file for split in splits for file in split.files]
+            write_lineage(run, pipeline, connection, files, partial, Ids.of(spec), planned_shards(run))
+            told = provenance(run, pipeline, ready.plan, connection, released, dropped, files)
+            told["splits"] = {split.name: {"files": list(split.files), "rows": split.rows} for split in splits}
+            write_bytes(partial / PROVENANCE, dump_json(told))
+            render_card(connection, spec, told, partial)
+        write_checksums(partial)
+        _put_in_place(partial, folder)
+    except duckdb.Error as error:
+        raise ConfigError(f"the release query {spec.select.name} failed: {first_line(error)}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return Release(folder, released, dropped, splits)
+
+
+def finished(root: str | Path, recipe: str | Path | None = None, overrides: Sequence[str] = ()) -> Finished:
+    """The run in a folder, once every stage is done and `messages` was last written by `redact`; raises as export."""
     run, pipeline = pipeline_of(root)
     if recipe is not None:
         pipeline = replace(pipeline, release=_release_of(recipe, pipeline, overrides))
@@ -90,31 +138,7 @@ def export(
     if left or not planned_shards(run):
         missing = ", ".join(f"{stage} ({count} shards)" for stage, count in left.items()) or "ingest"
         raise ConfigError(f"{run.root} is not finished: {missing} left; run the pipeline again first")
-    folder = Path(out)
-    if folder.exists() and any(folder.iterdir()) and not (folder / PROVENANCE).exists():
-        raise ConfigError(f"{folder} exists and is not a release; give a folder that is empty or new")
-    partial = folder.parent / f".{folder.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "data").mkdir(parents=True)
-    try:
-        with connect(root, release=spec) as connection:
-            dropped = _decide(connection)
-            released = dropped.pop("", 0)
-            refuse_forgotten(run, connection)
-            splits = write_checked(connection, run, spec, planned, partial, released)
-            files = [file for split in splits for file in split.files]
-            write_lineage(run, pipeline, connection, files, partial, Ids.of(spec), planned_shards(run))
-            told = provenance(run, pipeline, planned, connection, released, dropped, files)
-            told["splits"] = {split.name: {"files": list(split.files), "rows": split.rows} for split in splits}
-            write_bytes(partial / PROVENANCE, dump_json(told))
-            render_card(connection, spec, told, partial)
-        write_checksums(partial)
-        _put_in_place(partial, folder)
-    except duckdb.Error as error:
-        raise ConfigError(f"the release query {spec.select.name} failed: {first_line(error)}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return Release(folder, released, dropped, splits)
+    return Finished(run, pipeline, spec, planned)
 
 
 def _release_of(recipe: str | Path, pipeline: Pipeline, overrides: Sequence[str]) -> ReleaseSpec:
@@ -134,7 +158,7 @@ def _release_of(recipe: str | Path, pipeline: Pipeline, overrides: Sequence[str]
     return other.release
 
 
-def _decide(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+def decide(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Conversations by the reason of their dropping, '' for the released ones, once all are accounted for."""
     columns = [name for name, *_ in connection.execute("DESCRIBE decisions").fetchall()]
     told_by = "coalesce(told_by, row_id)" if "told_by" in columns else "row_id"
@@ -165,16 +189,15 @@ def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(found[0])
 
 
-def write_checked(
-    connection: duckdb.DuckDBPyConnection, run: Run, spec: ReleaseSpec, planned: Plan, folder: Path, released: int
-) -> list[Split]:
+def write_checked(connection: duckdb.DuckDBPyConnection, ready: Finished, folder: Path, released: int) -> list[Split]:
     """Writes the data files of the `decided` rows to FOLDER/data, each looked through before it is written.
 
     Raises:
         ConfigError: the release query, `sort` or the canaries do not fit.
         ReleaseRefused: an identifier or a canary is left, or a published group is of too few users.
     """
-    _place(connection, spec, "dedup" in {step.name for step in planned.steps})
+    run, spec = ready.run, ready.spec
+    _place(connection, spec, "dedup" in {step.name for step in ready.plan.steps})
     count_topics(connection, spec)
     canaries = canaries_of(run, spec)
     ids = Ids.of(spec)

@@ -23,6 +23,7 @@ from chatlog.pipeline import INGEST, Pipeline
 from chatlog.query import HIDDEN
 from chatlog.release.formats import FORMATS
 from chatlog.schema import ROWS
+from chatlog.settings import ReleaseSpec
 
 LINEAGE: Final = "lineage.parquet"
 

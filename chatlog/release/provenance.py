@@ -69,7 +69,7 @@ def provenance(
         "exported_by": environment(),
         "made_by": environments(run),
         "pipeline": pipeline.name,
-        "release": _release(pipeline),
+        "release": release_told(pipeline),
         "format": pipeline.release.format if pipeline.release else None,
         "inputs": _inputs(run, pipeline, key),
         "counts": {
@@ -106,7 +106,7 @@ def _inputs(run: Run, pipeline: Pipeline, key: UserKey) -> list[dict[str, Any]]:
     return told
 
 
-def _release(pipeline: Pipeline) -> dict[str, Any]:
+def release_told(pipeline: Pipeline) -> dict[str, Any]:
     """The settings of [release]: a file counts by its content."""
     spec = pipeline.release
     if spec is None:
