@@ -99,7 +99,9 @@ def export(
             splits = write_data(connection, spec, planned_shards(run), released, partial)
             files = [file for split in splits for file in split.files]
             told = provenance(run, pipeline, planned, connection, released, dropped, files)
-            told["splits"] = {split.name: {"files": list(split.files), "rows": split.rows} for split in splits}
+            told["splits"] = {
+                split.name: {"files": list(split.files), "rows": split.rows} for split in splits if split.files
+            }
             write_bytes(partial / PROVENANCE, dump_json(told))
             render_card(connection, spec, told, partial)
         write_checksums(partial)
