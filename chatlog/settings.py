@@ -93,7 +93,10 @@ class ReleaseSpec(Config):
                 raise ValueError(f"the share of {name} should be above 0 and at most 1")
         if abs(sum(splits.values()) - 1) > 1e-9:
             raise ValueError(f"the shares should sum to 1, found {sum(splits.values()):g}")
-        return splits
+        # In an order that does not turn on how they are written: a run folder keeps them sorted by name.
+        usual = ("train", "validation", "valid", "dev", "test")
+        place = {name: usual.index(name) if name in usual else len(usual) for name in splits}
+        return {name: splits[name] for name in sorted(splits, key=lambda name: (place[name], name))}
 
     @model_validator(mode="after")
     def _sampled(self) -> Self:

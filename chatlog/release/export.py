@@ -106,7 +106,9 @@ def export(
             files = [file for split in splits for file in split.files]
             write_lineage(run, pipeline, connection, files, partial, Ids.of(spec), planned_shards(run))
             told = provenance(run, pipeline, ready.plan, connection, released, dropped, files)
-            told["splits"] = {split.name: {"files": list(split.files), "rows": split.rows} for split in splits}
+            told["splits"] = {
+                split.name: {"files": list(split.files), "rows": split.rows} for split in splits if split.files
+            }
             write_bytes(partial / PROVENANCE, dump_json(told))
             render_card(connection, spec, told, partial)
         write_checksums(partial)
