@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from chatlog.engine.store import open_run
 from chatlog.errors import ConfigError, DataError, RemoteError
-from chatlog.release.hub_client import KIND, Conflict, Hub, Remote
+from chatlog.release.hub_client import KIND, Conflict, Hub, Remote, without_bars
 from chatlog.release.published import Published, record_published
 from chatlog.release.sealed import DATA, File, Item, Push, Sealed, State, Tell, changed, content_of, git_oid, seal
 
@@ -108,7 +110,8 @@ def compare(sealed: Sealed, remote: Remote) -> list[Item]:
     own = {file.name for file in sealed.files}
     folders = {file.name.rpartition("/")[0] for file in sealed.files if file.name.endswith(DATA)}
     for name, found in sorted(remote.files.items()):
-        if name not in own:
+        # .gitattributes is the Hub's.
+        if name not in own and not name.startswith("."):
             stray = name.endswith(DATA) and name.rpartition("/")[0] in folders
             items.append(Item(name, found.size, "deleted" if stray or name in remote.earlier else "kept"))
     return items
@@ -172,7 +175,7 @@ def _send(hub: Hub, repo: str, revision: str, sealed: Sealed, remote: Remote, it
             CommitOperationAdd(file.name, content_of(file, sealed.folder) if file.size <= _SMALL else str(file.path))
             for file in batch
         ]
-        with hub.told(repo):
+        with hub.told(repo), nullcontext() if sys.stderr.isatty() else without_bars():
             hub.api.preupload_lfs_files(repo, operations, repo_type=KIND, revision=revision)
         _same(batch, operations, sealed)
         adds += operations

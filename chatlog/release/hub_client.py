@@ -61,6 +61,21 @@ class Remote:
     gated: str | bool = False
 
 
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Lets huggingface_hub draw no bars of its own."""
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    shown = not are_progress_bars_disabled()
+    if shown:
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            enable_progress_bars()
+
+
 class Hub:
     """A client of the Hub that HF_ENDPOINT names at the time of the call.
 
@@ -73,19 +88,19 @@ class Hub:
     def __init__(self) -> None:
         """Takes the token from where huggingface_hub does: HF_TOKEN, or what `hf auth login` stored."""
         try:
-            import huggingface_hub
+            from huggingface_hub import HfApi, constants, get_token
         except ImportError as error:
             raise MissingExtra("pushing to the Hub", "hub") from error
         if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
             raise RemoteError("HF_HUB_OFFLINE is set, so the Hub is not asked; unset it to push")
         # Its own constant is as old as its import.
-        self.endpoint: str = (os.environ.get("HF_ENDPOINT") or huggingface_hub.constants.ENDPOINT).rstrip("/")
+        self.endpoint: str = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
         if not re.fullmatch(r"https?://[\w.\-\[\]:]+(/[\w./\-]*)?", self.endpoint):
             raise ConfigError("HF_ENDPOINT is no address of a Hub; it should look like https://huggingface.co")
         with self.told(self.endpoint):
-            self._token: str | None = huggingface_hub.get_token()
+            self._token: str | None = get_token()
         self.known = self._token is not None
-        self.api: Any = huggingface_hub.HfApi(endpoint=self.endpoint, token=self._token or False)
+        self.api: Any = HfApi(endpoint=self.endpoint, token=self._token or False)
 
     def needs_token(self) -> None:
         """Returns when there is a token.
@@ -95,7 +110,8 @@ class Hub:
         """
         if not self.known:
             raise RemoteError(
-                "no token for the Hub: put one that may write into the environment as HF_TOKEN, or log in with: hf auth login"
+                "no token for the Hub: put one that may write into the environment as HF_TOKEN, or log in with: "
+                "hf auth login"
             )
 
     def look(self, repo: str, revision: str) -> Remote:
@@ -137,16 +153,9 @@ class Hub:
 
     def _checksums(self, repo: str, commit: str) -> frozenset[str]:
         """The names in a commit's SHA256SUMS; none when that is not one of ours."""
-        from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-        shown = not are_progress_bars_disabled()
         with tempfile.TemporaryDirectory(prefix="chatlog-push-") as folder:
-            disable_progress_bars()
-            try:
+            with without_bars():
                 self.api.hf_hub_download(repo, CHECKSUMS, repo_type=KIND, revision=commit, local_dir=folder)
-            finally:
-                if shown:
-                    enable_progress_bars()
             try:
                 return frozenset(read_checksums(Path(folder)))
             except DataError:

@@ -55,6 +55,7 @@ class HubServer:
     """The state of the server: what tests set up and look at."""
 
     url: str = ""
+    cdn_url: str = ""
     part_bytes: int = 5 << 20
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
     repos: dict[str, Repo] = field(default_factory=dict)
@@ -319,7 +320,7 @@ class Handler(BaseHTTPRequestHandler):
         if entry.sha256 is None:
             self._bytes(repo.content(entry), {**told, "ETag": f'"{entry.oid}"'})
         linked = {"X-Linked-Size": str(entry.size), "X-Linked-ETag": f'"{entry.sha256}"'}
-        raise Answer(302, b"", **told, **linked, Location=f"{self.hub.url}/cdn/{name}/{entry.sha256}")
+        raise Answer(302, b"", **told, **linked, Location=f"{self.hub.cdn_url}/cdn/{name}/{entry.sha256}")
 
     def cdn(self, body: bytes, name: str, sha256: str) -> None:
         # As the Hub's: whoever has the address, which only a reader gets, gets the file.
@@ -488,6 +489,8 @@ def serving() -> Iterator[HubServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": hub}))
     server.daemon_threads = True
     hub.url = f"http://127.0.0.1:{server.server_port}"
+    # Another origin, as the Hub's: clients keep their token, and the Hub's headers, from it.
+    hub.cdn_url = f"http://localhost:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
