@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -133,14 +134,14 @@ def _dry(sealed: Sealed, repo: str, revision: str) -> Push:
         remote = hub.look(repo, revision)
     except RemoteError as error:
         items: list[Item] = [Item(file.name, file.size, "not compared") for file in sealed.files]
-        return Push(**{**vars(told), "items": items, "note": str(error)})
+        return replace(told, items=items, note=str(error))
     note = "" if hub.known else "no token: a private repository looks as if it were not there"
     if not remote.exists:
         note = f"{repo} is not there and would be made" + (f"; {note}" if note else "")
     elif not remote.branch:
         note = f"the branch {revision} is not there and would be made from {MAIN}"
         remote = hub.look(repo, MAIN)
-    return Push(**{**vars(told), "items": compare(sealed, remote), "note": note})
+    return replace(told, items=compare(sealed, remote), note=note)
 
 
 def _prepare(

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from chatlog.errors import ConfigError, DataError, MissingExtra, RemoteError
-from chatlog.release.checksums import CHECKSUMS, read_checksums
+from chatlog.errors import ConfigError, MissingExtra, RemoteError
+from chatlog.release.checksums import CHECKSUMS, parse_checksums
 
 KIND: Final = "dataset"
 
@@ -156,10 +156,7 @@ class Hub:
         with tempfile.TemporaryDirectory(prefix="chatlog-push-") as folder:
             with without_bars():
                 self.api.hf_hub_download(repo, CHECKSUMS, repo_type=KIND, revision=commit, local_dir=folder)
-            try:
-                return frozenset(read_checksums(Path(folder)))
-            except DataError:
-                return frozenset()
+            return frozenset(parse_checksums((Path(folder) / CHECKSUMS).read_bytes()))
 
     @contextmanager
     def told(self, what: str) -> Iterator[None]:

@@ -70,6 +70,19 @@ def record_published(run: str | Path, folder: str | Path, entry: Published) -> N
         found.write_json(LEDGER, {"published": [asdict(known) for known in entries]})
 
 
+def withdraw(run: str | Path, targets: Collection[str]) -> None:
+    """Takes URLs from the ledger that hold nothing any more.
+
+    Raises:
+        ConfigError: `run` is no run folder.
+        DataError: the ledger is damaged or cannot be written.
+    """
+    found = open_run(Path(run))
+    with _locked(found):
+        entries = [entry for entry in _read(found) if entry.kind != "url" or entry.target not in targets]
+        found.write_json(LEDGER, {"published": [asdict(known) for known in entries]})
+
+
 def published(run: str | Path) -> list[Published]:
     """Every place where a release of the run was published, sorted.
 

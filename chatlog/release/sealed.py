@@ -15,8 +15,9 @@ from chatlog.release.verify import verify
 
 DATA: Final = ".parquet"
 
-State = Literal["new", "changed", "unchanged", "not compared", "deleted", "kept"]
-"""What becomes of a file there. `kept`: no part of any release, so none of ours to delete."""
+State = Literal["new", "changed", "copied", "unchanged", "not compared", "deleted", "kept"]
+"""What becomes of a file there. `copied`: by the store itself, from its latest release. `kept`: it is none of this
+release's, and nobody asked to delete it."""
 
 Tell = Callable[[str], None]
 """Takes one line about the progress of a push."""
