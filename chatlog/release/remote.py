@@ -66,8 +66,8 @@ def push(
 ) -> Push:
     """Sends a release to a URL; without `execute`, tells what would be sent and writes nothing anywhere.
 
-    A file is not sent again when the journal of a push that broke off tells its SHA-256 and the store still its mark; one
-    that the latest release there has too is copied by the store itself.
+    A file is not sent again when the journal of a push that broke off tells its SHA-256, and the store still its mark.
+    One that the latest release there has too is copied by the store itself.
 
     Args:
         folder: the release.
