@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from chatlog.assets import asset
+from chatlog.deciding import sampled, with_parameters
 from chatlog.engine.intake import planned_shards
 from chatlog.engine.measured import canary_rows
 from chatlog.engine.run import pipeline_of
@@ -19,6 +21,7 @@ from chatlog.engine.store import Run
 from chatlog.errors import ConfigError, DataError
 from chatlog.pipeline import INGEST, Pipeline
 from chatlog.schema import KEY, REJECTS, ROWS
+from chatlog.settings import ReleaseSpec
 from chatlog.stage import GlobalStage
 from chatlog.stages import STAGES
 
@@ -60,7 +63,7 @@ _STAGES: Final = pa.schema(
 
 @contextmanager
 def connect(
-    root: str | Path, *, memory: str = "2GB", threads: int | None = None
+    root: str | Path, *, memory: str = "2GB", threads: int | None = None, release: ReleaseSpec | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the views of a run.
 
@@ -68,11 +71,19 @@ def connect(
     reason), embeddings (row_id, embedding), canaries (what `chatlog pii --canaries` measured). The connection
     can read the run's Parquet files and no others.
 
+    Args:
+        root: the run folder.
+        memory: DuckDB's limit.
+        threads: DuckDB's; all cores for None.
+        release: a [release] that takes the place of the pipeline's own in `decisions`.
+
     Raises:
-        ConfigError: the folder holds no run.
+        ConfigError: the folder holds no run, or [release] does not fit it.
         DataError: a part file is damaged.
     """
     run, pipeline = pipeline_of(root)
+    if release is not None:
+        pipeline = replace(pipeline, release=release)
     with duckdb.connect() as connection:
         try:
             _prepare(connection, run, pipeline, memory, threads)
@@ -191,8 +202,9 @@ def _decisions(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> Non
     if pipeline.release is None:
         _empty(connection, "decisions", pa.schema([KEY, pa.field("reason", pa.string())]))
         return
-    decide, _ = release_queries(pipeline.release.select)
-    connection.execute(f"CREATE VIEW decisions AS {decide}")
+    decide, _ = with_parameters(release_queries(pipeline.release.select), pipeline.release)
+    columns = [name for name, *_ in connection.execute("DESCRIBE conversations").fetchall()]
+    connection.execute(f"CREATE VIEW decisions AS {sampled(decide, pipeline.release, columns)}")
 
 
 def release_queries(path: Path) -> tuple[str, str]:
