@@ -53,6 +53,22 @@ class ReleaseSpec(Config):
     """The dataset's name on its card."""
     license: str = "other"
     """Licence identifier as the Hub knows it."""
+    license_name: str = ""
+    """Name of a licence that the Hub has no identifier for; of no use with another `license` than `other`."""
+    license_file: Path | None = None
+    """The licence's whole text, which becomes the release's LICENSE; a notice is written where none is given."""
+    holder: str = ""
+    """Who gives the licence, and whom the citation names."""
+    contact: str = ""
+    """Where to ask for removal: an address of mail or of a page."""
+    version: str = Field("1.0.0", pattern=r"^\d+\.\d+\.\d+$")
+    """The release's version, MAJOR.MINOR.PATCH."""
+    published: str = Field("", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
+    """Day of publication, YYYY-MM-DD; given here because the same run makes the same bytes on any day."""
+    homepage: str = ""
+    """The page that tells of the dataset."""
+    citation: str = ""
+    """BibTeX by which to cite the dataset; made of title, holder and homepage where none is given."""
     shard_rows: int = Field(100_000, ge=1)
     """Rows of one Parquet file of the release at most."""
 

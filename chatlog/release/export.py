@@ -19,8 +19,8 @@ from chatlog.engine.store import dump_json, write_bytes
 from chatlog.errors import ConfigError, ReleaseRefused
 from chatlog.pipeline import Pipeline, plan
 from chatlog.query import connect, first_line, release_queries
-from chatlog.release.card import render_card
 from chatlog.release.checksums import write_checksums
+from chatlog.release.describe import describe
 from chatlog.release.provenance import PROVENANCE, provenance
 from chatlog.release.rescan import refuse_identifiers
 from chatlog.schema import PUBLISHED
@@ -84,7 +84,7 @@ def export(root: str | Path, out: str | Path) -> Release:
             files = _write_data(connection, pipeline, planned_shards(run), released, partial)
             told = provenance(run, pipeline, planned, connection, released, dropped, files)
             write_bytes(partial / PROVENANCE, dump_json(told))
-            render_card(connection, spec, told, partial)
+            describe(connection, spec, told, partial)
         write_checksums(partial)
         _put_in_place(partial, folder)
     except duckdb.Error as error:
