@@ -79,8 +79,8 @@ def croissant(facts: Facts) -> dict[str, Any]:
     """The JSON-LD object of croissant.json.
 
     Each split is a record set named after it (`train`), of the Parquet files of that name; each file stands in
-    `distribution` with its checksum, and the record set `splits` enumerates the splits. Paths are relative to the release, so
-    that a copy of it can be read without a network.
+    `distribution` with its checksum, and the record set `splits` enumerates the splits. Paths are relative to the
+    release, so that a copy of it can be read without a network.
 
     Source: Croissant 1.1 and Croissant RAI 1.0 (docs.mlcommons.org/croissant).
     """

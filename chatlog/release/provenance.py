@@ -9,7 +9,7 @@ import duckdb
 
 import chatlog
 from chatlog.engine.identity import digest
-from chatlog.engine.measured import kept_canaries
+from chatlog.engine.measured import kept_canaries, kept_evaluations
 from chatlog.engine.run import ingest_counts
 from chatlog.engine.store import Run
 from chatlog.models.weights import identity
@@ -68,6 +68,7 @@ def provenance(
             connection.execute("SELECT reason, count(*) FROM rejects GROUP BY reason ORDER BY reason").fetchall()
         ),
         "pii": _pii(run, pipeline),
+        "measured": kept_evaluations(run, pipeline),
         "stages": stages,
         "files": list(files),
     }

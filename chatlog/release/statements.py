@@ -100,14 +100,14 @@ def moderation(facts: Facts) -> list[str]:
         trained = (
             "" if one["metrics"].get("held_out") else "; its texts may be among those that the model was trained on"
         )
-        found.append(f"Measured on the {one['n']:,} texts of {one['file']}: {', '.join(values)}{trained}.")
+        found.append(f"Measured on the {one['n']:,} texts of `{one['file']}`: {', '.join(values)}{trained}.")
     return found
 
 
 def languages(facts: Facts) -> list[str]:
     """What language identification was measured to find; empty where it was not."""
     return [
-        f"Measured on the {one['n']:,} texts of {one['file']}: accuracy {one['metrics']['accuracy']:.3f}, "
+        f"Measured on the {one['n']:,} texts of `{one['file']}`: accuracy {one['metrics']['accuracy']:.3f}, "
         f"macro F1 {one['metrics']['macro_f1']:.3f}."
         for one in facts.told.get("measured", {}).get("language", [])
         if one["metrics"].get("accuracy") is not None
