@@ -38,7 +38,7 @@ def scan(place: str) -> pl.LazyFrame:
 
 
 def messages(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """One row a message: id and model of the conversation, role, content, and whether categories were flagged."""
+    """One row a judged message: id and model of the conversation, role, content, and whether categories were flagged."""
     verdict = pl.col("openai_moderation")
     return (
         rows.select("conversation_id", "model", "conversation", "openai_moderation")
@@ -61,11 +61,15 @@ def messages(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def table_1(rows: pl.LazyFrame) -> pl.DataFrame:
     """Table 1: a column a statistic, one row."""
-    told = messages(rows)
-    length = pl.col("content").str.len_chars()
-    lengths = told.select(
-        length.filter(pl.col("role") == "user").mean().alias("characters a prompt"),
-        length.filter(pl.col("role") == "assistant").mean().alias("characters a response"),
+    message = pl.col("conversation").struct
+    length, role = message.field("content").str.len_chars(), message.field("role")
+    lengths = (
+        rows.select("conversation")
+        .explode("conversation")
+        .select(
+            length.filter(role == "user").mean().alias("characters a prompt"),
+            length.filter(role == "assistant").mean().alias("characters a response"),
+        )
     )
     counts = rows.select(
         pl.len().alias("conversations"),
