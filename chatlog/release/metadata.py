@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -11,6 +12,9 @@ from chatlog.release.facts import Facts
 from chatlog.release.licences import LICENSE
 
 _FORMAT_TAGS: Final = {"chatbot_arena_conversations": ("preference", "arena")}
+
+_NOT_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+"""Letters that JSON takes as they are, and YAML breaks lines at or refuses."""
 
 
 def card_metadata(facts: Facts) -> dict[str, Any]:
@@ -82,4 +86,5 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
 
 
 def _scalar(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
+    return _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -38,7 +38,7 @@ def scan(place: str) -> pl.LazyFrame:
 
 
 def messages(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """One row a judged message: id and model of the conversation, role, content, and whether categories were flagged."""
+    """One row a judged message: its conversation's id and model, role, content, and whether categories were flagged."""
     verdict = pl.col("openai_moderation")
     return (
         rows.select("conversation_id", "model", "conversation", "openai_moderation")

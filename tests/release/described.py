@@ -1,4 +1,4 @@
-"""Releases for the tests of card, LICENSE and croissant.json: folders with data of any schema, and the numbers that may stand in them."""
+"""Releases for the tests of card and croissant.json: folders with invented rows of any schema."""
 
 from __future__ import annotations
 

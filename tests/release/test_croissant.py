@@ -67,7 +67,8 @@ def _spread(record: dict[str, Any], identity: str, field: pa.Field) -> list[Any]
         for at in range(field.type.num_fields)
     }
     return [
-        {name: _plain(values[at]) for name, values in columns.items()} for at in range(len(next(iter(columns.values()))))
+        {name: _plain(values[at]) for name, values in columns.items()}
+        for at in range(len(next(iter(columns.values()))))
     ]
 
 

@@ -1,0 +1,364 @@
+"""README.md of a release: what the Hub and `datasets` read of it, and that it says nothing but what the run tells."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from chatlog import run
+from chatlog.engine.measured import CANARIES
+from chatlog.errors import ConfigError, DataError
+from chatlog.evaluate.kept import evaluate_run
+from chatlog.pipeline import parse
+from chatlog.query import connect
+from chatlog.release.columns import hub_features, meaning
+from chatlog.release.export import export
+from chatlog.release.metadata import to_yaml
+from chatlog.schema import PUBLISHED
+from tests.conftest import ROOT, conversation, recipe, write_jsonl
+from tests.release.described import CARDS, WILDCHAT, a_release, described
+
+TEMPLATES = sorted((ROOT / "data_cards").glob("*.j2"))
+
+
+def readme(folder: Path) -> str:
+    return (folder / "README.md").read_text(encoding="utf-8")
+
+
+def front(folder: Path) -> dict[str, Any]:
+    yaml = pytest.importorskip("yaml")
+    found: dict[str, Any] = yaml.safe_load(readme(folder).split("---\n")[1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another run than the demo's: no models, other numbers; its run/ and dataset/."""
+    folder = tmp_path_factory.mktemp("small")
+    logs = write_jsonl(folder / "a.jsonl", [conversation(number, turns=1 + number % 3) for number in range(1234)])
+    data = dict(recipe([logs], ["fingerprint", "dedup", {"use": "redact", "names_model": ""}], name="other").data)
+    data["release"] = {
+        "select": "sql/release/lmsys_chat.sql",
+        "card": "data_cards/lmsys_chat.md.j2",
+        "title": "Another log",
+        "license": "odc-by",
+        "shard_rows": 500,
+        "contact": "https://example.org/removal",
+    }
+    run(parse(data, ROOT), folder / "run", workers=1)
+    export(folder / "run", folder / "dataset")
+    return folder
+
+
+def test_the_hub_s_own_client_reads_the_metadata(curated: Path, small: Path) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    for folder, title, license_ in ((curated, "chatlog demo", "other"), (small, "Another log", "odc-by")):
+        card = hub.DatasetCard.load(folder / "dataset" / "README.md")
+        data = card.data
+        assert isinstance(data, hub.DatasetCardData)
+        assert (data.pretty_name, data.license) == (title, license_)
+        rows = pq.read_table(folder / "dataset/data").num_rows
+        assert data.size_categories == ["n<1K" if rows < 1000 else "1K<n<10K"]
+        assert data.task_categories == ["text-generation"]
+        assert all(re.fullmatch("[a-z]{2,3}", code) for code in data.language or [])
+        # What the client writes back is the same metadata.
+        assert hub.DatasetCard(str(card)).data.to_dict() == data.to_dict()
+    assert front(curated / "dataset")["license_link"] == "LICENSE"
+    assert "license_link" not in front(small / "dataset")
+
+
+def test_datasets_takes_features_and_sizes_from_the_card(
+    curated: Path, small: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    for folder in (curated / "dataset", small / "dataset"):
+        told = front(folder)["dataset_info"]
+        features = datasets.Features._from_yaml_list(told["features"])
+        assert features == datasets.Features.from_arrow_schema(pq.read_schema(next((folder / "data").iterdir())))
+        builder = datasets.load_dataset_builder(str(folder), cache_dir=str(tmp_path))
+        assert builder.info.features == features and builder.info.splits is not None
+        loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path))
+        assert loaded["train"].features == features
+        (split,) = told["splits"]
+        assert split["num_examples"] == len(loaded["train"])
+        # `datasets` writes batches of its own, whose offsets and bitmaps take a few bytes more or less.
+        assert split["num_bytes"] == pytest.approx(loaded["train"].data.nbytes, rel=0.02)
+        assert told["download_size"] == sum(path.stat().st_size for path in (folder / "data").iterdir())
+        assert told["dataset_size"] == split["num_bytes"]
+    assert [record.getMessage() for record in caplog.records if record.levelname != "INFO"] == []
+
+
+def test_datasets_refuses_rows_that_the_card_does_not_count(curated: Path, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    shutil.copytree(curated / "dataset", tmp_path / "dataset")
+    text = readme(tmp_path / "dataset")
+    (tmp_path / "dataset/README.md").write_text(re.sub(r"num_examples: \d+", "num_examples: 7", text))
+    with pytest.raises(datasets.exceptions.DatasetsError):
+        datasets.load_dataset(str(tmp_path / "dataset"), cache_dir=str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.timestamp("us", tz="UTC"),
+        pa.list_(pa.list_(pa.string())),
+        pa.struct([("x", pa.float32()), ("y", pa.struct([("z", pa.bool_())]))]),
+        pa.list_(pa.struct([("l", pa.list_(pa.int32()))])),
+        pa.date32(),
+        pa.binary(),
+        pa.float64(),
+        pa.large_list(pa.float16()),
+    ],
+    ids=str,
+)
+def test_features_are_written_as_datasets_writes_them(kind: pa.DataType) -> None:
+    datasets = pytest.importorskip("datasets")
+    schema = pa.schema([("a b", kind)])
+    assert hub_features(schema) == datasets.Features.from_arrow_schema(schema)._to_yaml_list()
+
+
+def test_what_is_written_as_yaml_is_read_as_it_was() -> None:
+    yaml = pytest.importorskip("yaml")
+    value = {
+        "title": 'a: "b" # c\n- d \\ é 😀 \u2028 \x85 \x7f',
+        "answer": "no",
+        "a/b": [1, 2.5, None, True, "yes", "1.0"],
+        "deep": [{"x": [{"y": {"z": []}}, {"y": {}}]}, {"name": "~", "list": "string"}],
+    }
+    assert yaml.safe_load(to_yaml(value)) == value
+
+
+@pytest.mark.parametrize("name", list(PUBLISHED))
+def test_every_published_column_has_a_meaning(name: str) -> None:
+    assert [field.name for field in PUBLISHED[name] if not meaning(field)] == []
+
+
+def test_every_column_of_the_demo_has_a_meaning(curated: Path) -> None:
+    section = readme(curated / "dataset").split("## Columns\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(.+?)` \| (.+?) \| (.*?) \|$", section, re.MULTILINE)
+    assert [row[0] for row in rows] == pq.read_schema(next((curated / "dataset/data").iterdir())).names
+    assert all(kind and told for _, kind, told in rows)
+
+
+# Numbers in names and in what is no figure: nothing that could be counted.
+_NAMES = re.compile(
+    r"lmsys-chat-1m|WildChat-1M|NAME_1|11 categories|95 % interval|ISO 639|since 1970|0 to 1|sha256:\w+|"
+    r"provenance\.json|SHA256SUMS|\[[^\]]*\]\(https?://[^)]*\)|https?://\S+|\d{4}-\d{2}-\d{2}"
+)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_number_is_typed_into_a_template(template: Path) -> None:
+    text = re.sub(r"```python\n.*?```|\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", "", template.read_text(), flags=re.DOTALL)
+    assert re.findall(r"(?<![\w-])\d[\d.,]*", _NAMES.sub("", text)) == []
+
+
+def figures(folder: Path) -> Iterator[float]:
+    """Every number that the run tells, counted here by other means than the card's."""
+    told = json.loads((folder / "dataset/provenance.json").read_bytes())
+    yield from numbers_in(told["counts"])
+    for stage in told["stages"]:
+        yield from (stage["rows"], stage["version"])
+    yield from numbers_in(json.loads((folder / "run" / CANARIES).read_bytes()) if told["pii"]["recall"] else {})
+    recall = told["pii"]["recall"] or {}
+    yield from (100 * recall[name] for name in ("recall", "low", "high") if recall)
+    rows = pq.read_table(folder / "dataset/data").to_pylist()
+    yield len(rows)
+    yield sum(row["turn"] for row in rows)
+    yield sum(row["told_times"] for row in rows)
+    yield sum(bool(row["redacted"]) for row in rows)
+    yield sum(bool(row["flagged"]) for row in rows)
+    yield sum(row["moderation_status"] == "ok" for row in rows)
+    yield sum(row["moderation_status"] == "error" for row in rows)
+    languages = Counter(row["language"] for row in rows)
+    shown = [name for name, users in users_of(folder).items() if users >= 10 or name == "unknown"]
+    others = [count for name, count in languages.items() if name not in shown]
+    yield from (10, len(others), sum(others), 100 * sum(others) / len(rows))
+    for counts in (
+        languages,
+        Counter(row["model"] for row in rows),
+        Counter(row["topic"] for row in rows),
+        Counter(category for row in rows for category in row["flagged_categories"] or ()),
+    ):
+        yield from counts.values()
+    yield from (100 * count / len(rows) for count in languages.values())
+    with connect(folder / "run") as connection:
+        spans = connection.execute(
+            "SELECT type, placeholder IS NULL FROM pii JOIN decisions USING (row_id) WHERE reason IS NULL"
+        ).fetchall()
+        (began, ended) = (
+            connection.execute("SELECT min(created_at), max(created_at) FROM conversations").fetchone() or ()
+        )
+    yield from Counter(spans).values()
+    yield from range(1, 1 + len(told["stages"]))  # the numbered list of steps
+    yield from (moment.year for moment in (began, ended) if moment)
+
+
+def users_of(folder: Path) -> dict[str, int]:
+    with connect(folder / "run") as connection:
+        rows = connection.execute(
+            "SELECT coalesce(language, 'unknown'), coalesce(user_key, 'of row ' || row_id) FROM conversations "
+            "JOIN decisions USING (row_id) WHERE reason IS NULL"
+        ).fetchall()
+    return dict(Counter(language for language, _ in set(rows)))
+
+
+def numbers_in(value: Any) -> Iterator[float]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from numbers_in(item)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield value
+
+
+def test_every_number_of_the_card_is_found_in_the_run(curated: Path, small: Path) -> None:
+    found = {}
+    for folder in (curated, small):
+        text = readme(folder / "dataset").split("---\n", 2)[2]
+        models = {name for name in Counter(row["model"] for row in pq.read_table(folder / "dataset/data").to_pylist())}
+        text = re.sub(r"```python\n.*?```", "", text, flags=re.DOTALL)
+        text = re.sub(r"^\| \w+ \| (\d+ \| [\d,]+) \| .*\|$", r"\1", text, flags=re.MULTILINE)  # stages: their models
+        text = re.sub(r"(?<=judged by )[^,]+", "", text).replace("chatlog 0.1.0", "").split("## Columns")
+        body = text[0] + text[1].partition("\n## ")[2]  # types such as int64
+        for name in sorted(models, key=len, reverse=True):
+            body = body.replace(f"| {name} |", "| |")
+        told = [token.rstrip(".,") for token in re.findall(r"(?<![\w-])\d[\d.,]*", _NAMES.sub("", body))]
+        known = {form.format(value) for value in figures(folder) for form in ("{:,}", "{:.1f}", "{}")}
+        assert [token for token in told if token not in known] == []
+        found[folder] = set(told)
+    assert len(found[curated] - found[small]) > 20 and len(found[small] - found[curated]) > 3
+
+
+def test_what_few_people_wrote_in_is_not_named(curated: Path) -> None:
+    folder = curated / "dataset"
+    section = readme(folder).split("## Languages\n")[1].split("\n## ")[0]
+    named = re.findall(r"^\| ([^\d|]+?) \| [\d,]+ \|", section, re.MULTILINE)
+    users = users_of(curated)
+    assert named and all(users[name] >= 10 or name == "unknown" for name in named)
+    rare = {name for name, count in users.items() if count < 10 and name != "unknown"}
+    assert rare and not [name for name in rare if re.search(rf"\b{name}\b", section)]
+    rows = pq.read_table(folder / "data").to_pylist()
+    codes = {row["language_code"] for row in rows if row["language"] in rare and row["language_code"]}
+    told = json.loads((folder / "croissant.json").read_bytes())
+    assert codes and not codes & {*front(folder)["language"], *told["inLanguage"]}
+
+
+def test_no_text_of_a_conversation_stands_in_what_describes_it(curated: Path) -> None:
+    folder = curated / "dataset"
+    described_ = " ".join((folder / name).read_text() for name in ("README.md", "croissant.json", "LICENSE"))
+    texts = [
+        message["content"] for row in pq.read_table(folder / "data").to_pylist() for message in row["conversation"]
+    ]
+    pieces = {text[at : at + 30] for text in texts for at in range(0, max(1, len(text) - 30), 15) if len(text) > 30}
+    assert len(pieces) > 1000
+    assert sum(piece in described_ for piece in pieces) == 0
+
+
+@pytest.mark.parametrize("name", list(CARDS))
+def test_the_cards_of_other_formats_tell_their_own_columns(curated: Path, tmp_path: Path, name: str) -> None:
+    datasets = pytest.importorskip("datasets")
+    template, schema = CARDS[name]
+    files = a_release(tmp_path / "dataset", schema, {"train": (7, 6), "test": (3,)})
+    described(curated, tmp_path / "dataset", files, card=ROOT / "data_cards" / template)
+    text = readme(tmp_path / "dataset")
+    assert re.search(r"^\| train \| 13 \| 2 \|", text, re.MULTILINE) and re.search(
+        r"^\| test \| 3 \| 1 \|", text, re.MULTILINE
+    )
+    assert all(f"| `{column}` |" in text for column in schema.names)
+    assert ("## Models" in text) == ("model" in schema.names)
+    loaded = datasets.load_dataset(str(tmp_path / "dataset"), cache_dir=str(tmp_path / "cache"))
+    assert {split: len(rows) for split, rows in loaded.items()} == {"train": 13, "test": 3}
+    assert loaded["test"].features == datasets.Features.from_arrow_schema(schema)
+
+
+def test_a_card_of_one_s_own_extends_the_shipped_one(curated: Path, tmp_path: Path) -> None:
+    files = a_release(tmp_path / "dataset", WILDCHAT, {"train": (2,)})
+    card = tmp_path / "mine.md.j2"
+    card.write_text('{% extends "base.md.j2" %}{% block intro %}Ours, {{ facts.rows }} rows.{% endblock %}')
+    described(curated, tmp_path / "dataset", files, card=card)
+    assert "# Invented rows\n\nOurs, 2 rows." in readme(tmp_path / "dataset")
+    assert "## Removal" in readme(tmp_path / "dataset")
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ nothing }}", "UndefinedError"),
+        ("{% if %}", "TemplateSyntaxError"),
+        ("{{ 1 // 0 }}", "ZeroDivisionError"),
+        ("{{ query('SELECT secret FROM published') }}", "query of the card"),
+        ("{{ query(\"FROM read_csv('/etc/passwd')\") }}", "query of the card"),
+        ('{% include "absent.j2" %}', "TemplateNotFound"),
+    ],
+)
+def test_a_card_that_does_not_render_is_an_error_that_says_so(
+    curated: Path, tmp_path: Path, template: str, message: str
+) -> None:
+    files = a_release(tmp_path / "dataset", WILDCHAT, {"train": (2,)})
+    (tmp_path / "card.md.j2").write_text(template)
+    with pytest.raises(ConfigError, match=message):
+        described(curated, tmp_path / "dataset", files, card=tmp_path / "card.md.j2")
+
+
+def test_a_title_does_not_break_card_or_citation(curated: Path, tmp_path: Path) -> None:
+    files = a_release(tmp_path, WILDCHAT, {"train": (2,)})
+    title = 'Chats: 100 % "real" #1 {of} A & B \\ é'
+    described(curated, tmp_path, files, title=title, holder="A & B")
+    assert front(tmp_path)["pretty_name"] == title
+    assert r"title = {{Chats: 100 \% " in readme(tmp_path) and r"author = {{A \& B}}" in readme(tmp_path)
+
+
+def test_what_eval_measured_of_the_run_is_told_as_long_as_its_settings_stay(curated: Path, tmp_path: Path) -> None:
+    shutil.copytree(curated / "run", tmp_path / "run")
+    texts = [
+        ("How do I sharpen a knife?", 0),
+        ("I will hurt you tonight, you worthless thing", 1),
+        ("Boil the eggs", 0),
+    ]
+    rows = [
+        {"id": str(at), "text": text, "lang": "en", "flagged": flagged, "language": "en", "kind": "chat"}
+        for at, (text, flagged) in enumerate(texts)
+    ]
+    labelled = write_jsonl(tmp_path / "labelled.jsonl", rows)
+    found = {task: evaluate_run(task, labelled, tmp_path / "run") for task in ("moderation", "language")}
+    export(tmp_path / "run", tmp_path / "dataset")
+    text = readme(tmp_path / "dataset")
+    moderation = found["moderation"].metrics
+    assert (
+        f"Measured on the 3 texts of `labelled.jsonl`: recall {moderation['recall']:.3f}, "
+        f"precision {moderation['precision']:.3f}, AUPRC {moderation['auprc']:.3f}; its texts may be among" in text
+    )
+    assert f"accuracy {found['language'].metrics['accuracy']:.3f}, macro F1 " in text
+    assert "was not measured on this run" not in text.split("## Moderation")[1]
+    kept = tmp_path / "run/evaluations.json"
+    assert kept.stat().st_mode & 0o77 == 0 and "sharpen" not in kept.read_text()
+    stored = json.loads((tmp_path / "run/run.json").read_bytes())
+    next(stage for stage in stored["pipeline"]["stage"] if stage["use"] == "moderate")["threshold"] = 0.9
+    (tmp_path / "run/run.json").write_text(json.dumps(stored))
+    from chatlog.engine.measured import kept_evaluations
+    from chatlog.engine.run import pipeline_of
+
+    assert list(kept_evaluations(*pipeline_of(tmp_path / "run"))) == ["language"]
+    kept.write_text('{"language": [{"file": 1}]}')
+    with pytest.raises(DataError, match="measure again"):
+        kept_evaluations(*pipeline_of(tmp_path / "run"))
+
+
+def test_a_run_without_the_stage_and_a_task_that_is_not_kept_are_errors(small: Path, tmp_path: Path) -> None:
+    labelled = write_jsonl(tmp_path / "a.jsonl", [{"id": "1", "text": "a", "lang": "en", "flagged": 0}])
+    with pytest.raises(ConfigError, match="no stage `moderate`"):
+        evaluate_run("moderation", labelled, small / "run")
+    with pytest.raises(ConfigError, match="eval dedup has no --run"):
+        evaluate_run("dedup", labelled, small / "run")
+    assert "Nothing was moderated" in readme(small / "dataset")
