@@ -51,8 +51,8 @@ class ReleaseSpec(Config):
     """The published format that the columns of `publish` are held to."""
     title: str = "Conversations"
     """The dataset's name on its card."""
-    license: str = "other"
-    """Licence identifier as the Hub knows it."""
+    license: str = Field("other", pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    """Licence identifier as the Hub knows it, in lower case: `cc-by-4.0`, `odc-by`, ... or `other`."""
     license_name: str = ""
     """Name of a licence that the Hub has no identifier for; of no use with another `license` than `other`."""
     license_file: Path | None = None

@@ -27,6 +27,7 @@ _SIZES: Final = (
     (10_000_000, "1M<n<10M"),
     (100_000_000, "10M<n<100M"),
     (1_000_000_000, "100M<n<1B"),
+    (10_000_000_000, "1B<n<10B"),
 )
 """Size categories as the Hub writes them."""
 
@@ -84,6 +85,7 @@ class Facts:
         languages: the named ones, the most frequent first.
         other_languages: number of languages that too few people wrote, and the rows in them.
         min_users: people that a group needs to be named.
+        flagged: released conversations with a flagged message.
         began, ended: first and last day of the released conversations (YYYY-MM-DD); None where no log tells.
     """
 
@@ -94,6 +96,7 @@ class Facts:
     languages: tuple[Language, ...]
     other_languages: tuple[int, int]
     min_users: int
+    flagged: int
     began: str | None
     ended: str | None
 
@@ -103,6 +106,11 @@ class Facts:
         return sum(split.rows for split in self.splits)
 
     @property
+    def without_copies(self) -> bool:
+        """Whether duplicates were left out: the release query decides on that, not the stage that finds them."""
+        return any(reason.startswith("duplicate") for reason in self.told["counts"]["dropped"])
+
+    @property
     def battles(self) -> bool:
         """Whether a row tells a battle of two conversations."""
         return "conversation_a" in self.schema.names
@@ -110,7 +118,7 @@ class Facts:
     @property
     def size_category(self) -> str:
         """As the Hub writes it."""
-        return next((name for limit, name in _SIZES if self.rows < limit), "n>1T")
+        return next((name for limit, name in _SIZES if self.rows < limit), "10B<n<100B")
 
     def stage(self, name: str) -> Mapping[str, Any] | None:
         """A stage of the pipeline, as provenance.json tells it; None where it did not run."""
@@ -140,11 +148,12 @@ def gather(connection: duckdb.DuckDBPyConnection, spec: ReleaseSpec, told: Mappi
     min_users = int(topics.get("min_users", MIN_USERS))
     languages, others = _languages(connection, "language" in flat, min_users)
     first = connection.execute(
-        "SELECT strftime(min(created_at), '%Y-%m-%d'), strftime(max(created_at), '%Y-%m-%d') "
+        "SELECT count(*) FILTER (flagged), "
+        "strftime(min(created_at), '%Y-%m-%d'), strftime(max(created_at), '%Y-%m-%d') "
         "FROM conversations JOIN decisions USING (row_id) WHERE reason IS NULL"
     ).fetchone()
     assert first is not None
-    return Facts(spec, told, schema, _splits(folder, files), languages, others, min_users, first[0], first[1])
+    return Facts(spec, told, schema, _splits(folder, files), languages, others, min_users, *first)
 
 
 def _languages(

@@ -10,12 +10,12 @@ from typing import Final
 from chatlog.release.facts import Facts
 
 _STEPS: Final = {
-    "dedup": "Snapshots of conversations that go on, exact copies and near-duplicates were found and left out.",
+    "dedup": "Snapshots of conversations that go on, exact copies and near-duplicates were found{left_out}.",
     "semantic": "Conversations of like meaning were found by their embeddings.",
     "redact": "Personal data was looked for in messages and system prompts and replaced.",
     "language": "The language of each message was told, and of each conversation by its user's turns.",
     "topics": "First user turns were embedded and grouped into topics, which are named where enough people asked.",
-    "moderate": "Each message was judged by a moderation model, whose verdicts are published.",
+    "moderate": "Each message was judged by a moderation model.",
     "overlap": "Items of benchmarks were looked for in messages.",
 }
 
@@ -40,7 +40,9 @@ def missing(facts: Facts) -> str:
 
 def preprocessing(facts: Facts) -> list[str]:
     """What was done, in the pipeline's order."""
-    return [_STEPS[stage["stage"]] for stage in facts.told["stages"] if stage["stage"] in _STEPS]
+    left_out = " and left out" if facts.without_copies else ""
+    told = [stage["stage"] for stage in facts.told["stages"]]
+    return [_STEPS[stage].format(left_out=left_out) for stage in told if stage in _STEPS]
 
 
 def annotation(facts: Facts) -> list[str]:
@@ -122,7 +124,7 @@ def biases(facts: Facts) -> list[str]:
     if facts.languages and facts.rows:
         most = facts.languages[0]
         found.append(f"{most.name} is the most frequent language, with {percent(most.rows / facts.rows)} of the rows.")
-    if facts.stage("dedup") is not None:
+    if facts.without_copies:
         found.append(
             "Copies were left out, so that questions which many people ask alike are rarer here than in the logs."
         )
@@ -137,7 +139,9 @@ def limitations(facts: Facts) -> list[str]:
     """What should not be taken from the release."""
     return [
         "Answers are those of language models: they may be wrong, and nobody checked them.",
-        "It holds offensive and unsafe content, which was kept for research.",
+        "It holds offensive and unsafe content, which shows what people ask of language models."
+        if facts.flagged
+        else "It may hold offensive and unsafe content.",
         "Languages, topics, verdicts and duplicates were found by programs, and some are wrong.",
         "No automatic redaction finds everything: treat the data as personal data, do not try to identify people, "
         "and report what you find.",

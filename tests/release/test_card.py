@@ -229,7 +229,7 @@ def test_every_number_of_the_card_is_found_in_the_run(curated: Path, small: Path
         models = {name for name in Counter(row["model"] for row in pq.read_table(folder / "dataset/data").to_pylist())}
         text = re.sub(r"```python\n.*?```", "", text, flags=re.DOTALL)
         text = re.sub(r"^\| \w+ \| (\d+ \| [\d,]+) \| .*\|$", r"\1", text, flags=re.MULTILINE)  # stages: their models
-        text = re.sub(r"(?<=judged by )[^,]+", "", text).replace("chatlog 0.1.0", "").split("## Columns")
+        text = re.sub(r"(?<=were judged by )[^,]+", "", text).replace("chatlog 0.1.0", "").split("## Columns")
         body = text[0] + text[1].partition("\n## ")[2]  # types such as int64
         for name in sorted(models, key=len, reverse=True):
             body = body.replace(f"| {name} |", "| |")
@@ -280,6 +280,20 @@ def test_the_cards_of_other_formats_tell_their_own_columns(curated: Path, tmp_pa
     loaded = datasets.load_dataset(str(tmp_path / "dataset"), cache_dir=str(tmp_path / "cache"))
     assert {split: len(rows) for split, rows in loaded.items()} == {"train": 13, "test": 3}
     assert loaded["test"].features == datasets.Features.from_arrow_schema(schema)
+
+
+def test_a_release_of_no_rows_is_described(curated: Path, tmp_path: Path) -> None:
+    files = a_release(tmp_path, CARDS["wildchat-1m"][1], {"train": (0,)})
+    told = described(curated, tmp_path, files)
+    assert front(tmp_path)["dataset_info"]["splits"] == [{"name": "train", "num_bytes": 0, "num_examples": 0}]
+    assert told["description"].startswith("0 rows.") and "## Languages" not in readme(tmp_path)
+
+
+def test_files_that_belong_to_no_split_are_an_error(curated: Path, tmp_path: Path) -> None:
+    (file,) = a_release(tmp_path, WILDCHAT, {"train": (1,)})
+    (tmp_path / file).rename(tmp_path / "data/rows.parquet")
+    with pytest.raises(ConfigError, match=r"data/rows\.parquet is no data file of a release"):
+        described(curated, tmp_path, ["data/rows.parquet"])
 
 
 def test_a_card_of_one_s_own_extends_the_shipped_one(curated: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_text_that_is_not_there_is_told_before_the_run(tmp_path: Path) -> None
     assert spec is not None and spec.license_file == tmp_path / "absent.txt"
 
 
-@pytest.mark.parametrize("setting", [{"published": "soon"}, {"version": "1"}])
+@pytest.mark.parametrize("setting", [{"published": "soon"}, {"version": "1"}, {"license": "CC BY 4.0"}])
 def test_settings_that_no_reader_takes_are_errors(tmp_path: Path, setting: dict[str, str]) -> None:
     data = dict(recipe([tmp_path / "a.jsonl"]).data)
     data["release"] = {"select": "sql/release/lmsys_chat.sql", "card": "data_cards/lmsys_chat.md.j2", **setting}
