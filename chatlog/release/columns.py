@@ -49,7 +49,7 @@ MEANINGS: Final = {
     "hashed_ip": "null: addresses are not published, hashed neither",
     "header": "null: browsers' headers are not published",
     "system": "the system prompt, after redaction",
-    "split": "the split that the row belongs to",
+    "characters": "characters of all its messages",
 }
 """Column to what it holds; the formats share names and meanings. What is flat stands beside the nested for viewers."""
 
@@ -78,7 +78,7 @@ def shown_type(kind: pa.DataType) -> str:
     if pa.types.is_struct(kind):
         names = [kind.field(index).name for index in range(kind.num_fields)]
         return f"{{{', '.join(names)}}}" if len(names) <= 6 else f"{{{len(names)} fields}}"
-    return str(kind)
+    return _DTYPES.get(kind, str(kind))
 
 
 def hub_features(schema: pa.Schema) -> list[dict[str, Any]]:

@@ -376,3 +376,21 @@ def test_a_run_without_the_stage_and_a_task_that_is_not_kept_are_errors(small: P
     with pytest.raises(ConfigError, match="eval dedup has no --run"):
         evaluate_run("dedup", labelled, small / "run")
     assert "Nothing was moderated" in readme(small / "dataset")
+
+
+def test_a_template_sees_the_names_that_the_page_on_cards_lists(curated: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs/card.md").read_text().split("### A card of one's own")[1]
+    table = page.split("| name | what it is |")[1].split("Filters:")[0]
+    names = re.findall(r"`(\w+)(?:\(sql\))?`", "".join(re.findall(r"^\| (.+?) \|", table, re.MULTILINE)))
+    filters = re.findall(r"`(\w+)(?:\(\w+\))?`", page.split("Filters:")[1].split("\n")[0])
+    assert "query" in names and "share" in filters
+    (example,) = re.findall(r"```jinja\n(.*?)```", page, re.DOTALL)
+    files = a_release(tmp_path / "dataset", WILDCHAT, {"train": (2,)})
+    (tmp_path / "mine.md.j2").write_text(example)
+    described(curated, tmp_path / "dataset", files, card=tmp_path / "mine.md.j2")
+    assert "2 conversations with our assistant." in readme(tmp_path / "dataset")
+    uses = [f"{{% if {name} is not defined %}}no {name}{{% endif %}}" for name in names]
+    uses += [f"{{{{ 1 | {name}{'(2)' if name == 'share' else ''} }}}}" for name in filters]
+    (tmp_path / "mine.md.j2").write_text("".join(uses))
+    described(curated, tmp_path / "dataset", files, card=tmp_path / "mine.md.j2")
+    assert "no " not in readme(tmp_path / "dataset")

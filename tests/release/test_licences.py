@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,21 @@ def test_settings_that_no_reader_takes_are_errors(tmp_path: Path, setting: dict[
     data["release"] = {"select": "sql/release/lmsys_chat.sql", "card": "data_cards/lmsys_chat.md.j2", **setting}
     with pytest.raises(ConfigError, match=next(iter(setting))):
         parse(data, ROOT)
+
+
+def test_the_page_on_cards_tells_the_settings_there_are() -> None:
+    page = (ROOT / "docs/card.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \|", page.split("## Settings")[1].split("```toml")[0], re.MULTILINE)
+    assert set(told) <= set(ReleaseSpec.model_fields)
+    mine = {
+        "license",
+        "license_name",
+        "license_file",
+        "holder",
+        "contact",
+        "homepage",
+        "version",
+        "published",
+        "citation",
+    }
+    assert mine <= set(told)
