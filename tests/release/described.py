@@ -9,12 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from chatlog import run
+from chatlog.pipeline import parse
 from chatlog.query import connect
 from chatlog.release.describe import describe
+from chatlog.release.export import export
 from chatlog.schema import CATEGORIES
 from chatlog.settings import ReleaseSpec
-from tests.conftest import ROOT
+from tests.conftest import ROOT, conversation, recipe, write_jsonl
 
 MESSAGES = pa.list_(pa.struct([("content", pa.string()), ("role", pa.string())]))
 FLAGS = pa.struct([(name, pa.bool_()) for name in CATEGORIES])
@@ -108,3 +112,30 @@ def described(curated: Path, folder: Path, files: list[str], **settings: Any) ->
         describe(connection, spec, told, folder)
     found: dict[str, Any] = json.loads((folder / "croissant.json").read_bytes())
     return found
+
+
+def readme(folder: Path) -> str:
+    return (folder / "README.md").read_text(encoding="utf-8")
+
+
+def front(folder: Path) -> dict[str, Any]:
+    yaml = pytest.importorskip("yaml")
+    found: dict[str, Any] = yaml.safe_load(readme(folder).split("---\n")[1])
+    return found
+
+
+def another(folder: Path) -> Path:
+    """Another run than the demo's: no models, other numbers; its run/ and dataset/ in `folder`."""
+    logs = write_jsonl(folder / "a.jsonl", [conversation(number, turns=1 + number % 3) for number in range(1234)])
+    data = dict(recipe([logs], ["fingerprint", "dedup", {"use": "redact", "names_model": ""}], name="other").data)
+    data["release"] = {
+        "select": "sql/release/lmsys_chat.sql",
+        "card": "data_cards/lmsys_chat.md.j2",
+        "title": "Another log",
+        "license": "odc-by",
+        "shard_rows": 500,
+        "contact": "https://example.org/removal",
+    }
+    run(parse(data, ROOT), folder / "run", workers=1)
+    export(folder / "run", folder / "dataset")
+    return folder

@@ -4,137 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chatlog import run
 from chatlog.engine.measured import CANARIES
-from chatlog.errors import ConfigError, DataError
-from chatlog.evaluate.kept import evaluate_run
-from chatlog.pipeline import parse
+from chatlog.errors import ConfigError
 from chatlog.query import connect
-from chatlog.release.columns import hub_features, meaning
-from chatlog.release.export import export
-from chatlog.release.metadata import to_yaml
+from chatlog.release.columns import meaning
 from chatlog.schema import PUBLISHED
-from tests.conftest import ROOT, conversation, recipe, write_jsonl
-from tests.release.described import CARDS, WILDCHAT, a_release, described
+from tests.conftest import ROOT
+from tests.release.described import CARDS, WILDCHAT, a_release, another, described, front, readme
 
 TEMPLATES = sorted((ROOT / "data_cards").glob("*.j2"))
 
 
-def readme(folder: Path) -> str:
-    return (folder / "README.md").read_text(encoding="utf-8")
-
-
-def front(folder: Path) -> dict[str, Any]:
-    yaml = pytest.importorskip("yaml")
-    found: dict[str, Any] = yaml.safe_load(readme(folder).split("---\n")[1])
-    return found
-
-
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another run than the demo's: no models, other numbers; its run/ and dataset/."""
-    folder = tmp_path_factory.mktemp("small")
-    logs = write_jsonl(folder / "a.jsonl", [conversation(number, turns=1 + number % 3) for number in range(1234)])
-    data = dict(recipe([logs], ["fingerprint", "dedup", {"use": "redact", "names_model": ""}], name="other").data)
-    data["release"] = {
-        "select": "sql/release/lmsys_chat.sql",
-        "card": "data_cards/lmsys_chat.md.j2",
-        "title": "Another log",
-        "license": "odc-by",
-        "shard_rows": 500,
-        "contact": "https://example.org/removal",
-    }
-    run(parse(data, ROOT), folder / "run", workers=1)
-    export(folder / "run", folder / "dataset")
-    return folder
-
-
-def test_the_hub_s_own_client_reads_the_metadata(curated: Path, small: Path) -> None:
-    hub = pytest.importorskip("huggingface_hub")
-    for folder, title, license_ in ((curated, "chatlog demo", "other"), (small, "Another log", "odc-by")):
-        card = hub.DatasetCard.load(folder / "dataset" / "README.md")
-        data = card.data
-        assert isinstance(data, hub.DatasetCardData)
-        assert (data.pretty_name, data.license) == (title, license_)
-        rows = pq.read_table(folder / "dataset/data").num_rows
-        assert data.size_categories == ["n<1K" if rows < 1000 else "1K<n<10K"]
-        assert data.task_categories == ["text-generation"]
-        assert all(re.fullmatch("[a-z]{2,3}", code) for code in data.language or [])
-        # What the client writes back is the same metadata.
-        assert hub.DatasetCard(str(card)).data.to_dict() == data.to_dict()
-    assert front(curated / "dataset")["license_link"] == "LICENSE"
-    assert "license_link" not in front(small / "dataset")
-
-
-def test_datasets_takes_features_and_sizes_from_the_card(
-    curated: Path, small: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    datasets = pytest.importorskip("datasets")
-    for folder in (curated / "dataset", small / "dataset"):
-        told = front(folder)["dataset_info"]
-        features = datasets.Features._from_yaml_list(told["features"])
-        assert features == datasets.Features.from_arrow_schema(pq.read_schema(next((folder / "data").iterdir())))
-        builder = datasets.load_dataset_builder(str(folder), cache_dir=str(tmp_path))
-        assert builder.info.features == features and builder.info.splits is not None
-        loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path))
-        assert loaded["train"].features == features
-        (split,) = told["splits"]
-        assert split["num_examples"] == len(loaded["train"])
-        # `datasets` writes batches of its own, whose offsets and bitmaps take a few bytes more or less.
-        assert split["num_bytes"] == pytest.approx(loaded["train"].data.nbytes, rel=0.02)
-        assert told["download_size"] == sum(path.stat().st_size for path in (folder / "data").iterdir())
-        assert told["dataset_size"] == split["num_bytes"]
-    assert [record.getMessage() for record in caplog.records if record.levelname != "INFO"] == []
-
-
-def test_datasets_refuses_rows_that_the_card_does_not_count(curated: Path, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
-    shutil.copytree(curated / "dataset", tmp_path / "dataset")
-    text = readme(tmp_path / "dataset")
-    (tmp_path / "dataset/README.md").write_text(re.sub(r"num_examples: \d+", "num_examples: 7", text))
-    with pytest.raises(datasets.exceptions.DatasetsError):
-        datasets.load_dataset(str(tmp_path / "dataset"), cache_dir=str(tmp_path / "cache"))
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pa.timestamp("us", tz="UTC"),
-        pa.list_(pa.list_(pa.string())),
-        pa.struct([("x", pa.float32()), ("y", pa.struct([("z", pa.bool_())]))]),
-        pa.list_(pa.struct([("l", pa.list_(pa.int32()))])),
-        pa.date32(),
-        pa.binary(),
-        pa.float64(),
-        pa.large_list(pa.float16()),
-    ],
-    ids=str,
-)
-def test_features_are_written_as_datasets_writes_them(kind: pa.DataType) -> None:
-    datasets = pytest.importorskip("datasets")
-    schema = pa.schema([("a b", kind)])
-    assert hub_features(schema) == datasets.Features.from_arrow_schema(schema)._to_yaml_list()
-
-
-def test_what_is_written_as_yaml_is_read_as_it_was() -> None:
-    yaml = pytest.importorskip("yaml")
-    value = {
-        "title": 'a: "b" # c\n- d \\ é 😀 \u2028 \x85 \x7f',
-        "answer": "no",
-        "a/b": [1, 2.5, None, True, "yes", "1.0"],
-        "deep": [{"x": [{"y": {"z": []}}, {"y": {}}]}, {"name": "~", "list": "string"}],
-    }
-    assert yaml.safe_load(to_yaml(value)) == value
+    return another(tmp_path_factory.mktemp("small"))
 
 
 @pytest.mark.parametrize("name", list(PUBLISHED))
@@ -331,51 +222,6 @@ def test_a_title_does_not_break_card_or_citation(curated: Path, tmp_path: Path) 
     described(curated, tmp_path, files, title=title, holder="A & B")
     assert front(tmp_path)["pretty_name"] == title
     assert r"title = {{Chats: 100 \% " in readme(tmp_path) and r"author = {{A \& B}}" in readme(tmp_path)
-
-
-def test_what_eval_measured_of_the_run_is_told_as_long_as_its_settings_stay(curated: Path, tmp_path: Path) -> None:
-    shutil.copytree(curated / "run", tmp_path / "run")
-    texts = [
-        ("How do I sharpen a knife?", 0),
-        ("I will hurt you tonight, you worthless thing", 1),
-        ("Boil the eggs", 0),
-    ]
-    rows = [
-        {"id": str(at), "text": text, "lang": "en", "flagged": flagged, "language": "en", "kind": "chat"}
-        for at, (text, flagged) in enumerate(texts)
-    ]
-    labelled = write_jsonl(tmp_path / "labelled.jsonl", rows)
-    found = {task: evaluate_run(task, labelled, tmp_path / "run") for task in ("moderation", "language")}
-    export(tmp_path / "run", tmp_path / "dataset")
-    text = readme(tmp_path / "dataset")
-    moderation = found["moderation"].metrics
-    assert (
-        f"Measured on the 3 texts of `labelled.jsonl`: recall {moderation['recall']:.3f}, "
-        f"precision {moderation['precision']:.3f}, AUPRC {moderation['auprc']:.3f}; its texts may be among" in text
-    )
-    assert f"accuracy {found['language'].metrics['accuracy']:.3f}, macro F1 " in text
-    assert "was not measured on this run" not in text.split("## Moderation")[1]
-    kept = tmp_path / "run/evaluations.json"
-    assert kept.stat().st_mode & 0o77 == 0 and "sharpen" not in kept.read_text()
-    stored = json.loads((tmp_path / "run/run.json").read_bytes())
-    next(stage for stage in stored["pipeline"]["stage"] if stage["use"] == "moderate")["threshold"] = 0.9
-    (tmp_path / "run/run.json").write_text(json.dumps(stored))
-    from chatlog.engine.measured import kept_evaluations
-    from chatlog.engine.run import pipeline_of
-
-    assert list(kept_evaluations(*pipeline_of(tmp_path / "run"))) == ["language"]
-    kept.write_text('{"language": [{"file": 1}]}')
-    with pytest.raises(DataError, match="measure again"):
-        kept_evaluations(*pipeline_of(tmp_path / "run"))
-
-
-def test_a_run_without_the_stage_and_a_task_that_is_not_kept_are_errors(small: Path, tmp_path: Path) -> None:
-    labelled = write_jsonl(tmp_path / "a.jsonl", [{"id": "1", "text": "a", "lang": "en", "flagged": 0}])
-    with pytest.raises(ConfigError, match="no stage `moderate`"):
-        evaluate_run("moderation", labelled, small / "run")
-    with pytest.raises(ConfigError, match="eval dedup has no --run"):
-        evaluate_run("dedup", labelled, small / "run")
-    assert "Nothing was moderated" in readme(small / "dataset")
 
 
 def test_a_template_sees_the_names_that_the_page_on_cards_lists(curated: Path, tmp_path: Path) -> None:
