@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 from typing import Any, Final
 
 import pyarrow as pa
@@ -135,7 +136,7 @@ def _responsible(facts: Facts) -> dict[str, Any]:
         "rai:dataCollectionType": ["User-generated content data", "Software Collection"],
         "rai:dataCollectionRawData": "Logs of chat services, which are not part of this release.",
         "rai:dataCollectionMissingData": statements.missing(facts),
-        "rai:dataCollectionTimeFrame": [day for day in (facts.began, facts.ended) if day],
+        "rai:dataCollectionTimeFrame": _days(facts.began, facts.ended),
         "rai:dataPreprocessingProtocol": statements.preprocessing(facts),
         "rai:dataAnnotationProtocol": [
             "Programs annotated every conversation; no person did.",
@@ -153,6 +154,14 @@ def _responsible(facts: Facts) -> dict[str, Any]:
         "rai:dataReleaseMaintenancePlan": statements.maintenance(facts),
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _days(began: str | None, ended: str | None) -> list[str]:
+    """The first and last day of a span of whole months."""
+    if began is None or ended is None:
+        return []
+    year, month = map(int, ended.split("-"))
+    return [f"{began}-01", f"{ended}-{calendar.monthrange(year, month)[1]:02d}"]
 
 
 def _file_set(split: str) -> dict[str, Any]:

@@ -86,7 +86,8 @@ class Facts:
         other_languages: number of languages that too few people wrote, and the rows in them.
         min_users: people that a group needs to be named.
         flagged: released conversations with a flagged message.
-        began, ended: first and last day of the released conversations (YYYY-MM-DD); None where no log tells.
+        began, ended: first and last month of the released conversations (YYYY-MM); None where no log tells. A day
+            would tell of single conversations.
     """
 
     spec: ReleaseSpec
@@ -149,7 +150,7 @@ def gather(connection: duckdb.DuckDBPyConnection, spec: ReleaseSpec, told: Mappi
     languages, others = _languages(connection, "language" in flat, min_users)
     first = connection.execute(
         "SELECT count(*) FILTER (flagged), "
-        "strftime(min(created_at), '%Y-%m-%d'), strftime(max(created_at), '%Y-%m-%d') "
+        "strftime(min(created_at), '%Y-%m'), strftime(max(created_at), '%Y-%m') "
         "FROM conversations JOIN decisions USING (row_id) WHERE reason IS NULL"
     ).fetchone()
     assert first is not None

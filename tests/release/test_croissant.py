@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,11 @@ def test_the_responsible_ai_properties_arrive(curated: Path, caplog: pytest.LogC
     metadata = opened(curated / "dataset", caplog).metadata
     told = json.loads((curated / "dataset/provenance.json").read_bytes())
     assert f"{told['counts']['records']:,} were told" in metadata.data_collection
-    assert len(metadata.data_collection_timeframe) == 2
+    months = sorted(filter(None, pq.read_table(curated / "dataset/data")["month"].to_pylist()))
+    first, last = metadata.data_collection_timeframe
+    assert (first.strftime("%Y-%m-%d"), last.strftime("%Y-%m")) == (f"{months[0]}-01", months[-1])
+    assert (last + timedelta(days=1)).day == 1
+    assert f"date from {months[0]} to {months[-1]}." in metadata.data_collection
     assert any("moderator-v2" in tool for tool in metadata.machine_annotation_tools)
     assert any("EMAIL_ADDRESS" in text for text in metadata.personal_sensitive_information)
     for name in (
