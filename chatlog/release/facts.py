@@ -31,9 +31,6 @@ _SIZES: Final = (
 )
 """Size categories as the Hub writes them."""
 
-MIN_USERS: Final = 10
-"""A language of fewer users than this is not named in a card, unless `topics` was given another number."""
-
 
 @dataclass(frozen=True)
 class DataFile:
@@ -145,16 +142,14 @@ def gather(connection: duckdb.DuckDBPyConnection, spec: ReleaseSpec, told: Mappi
     flat = [field.name for field in schema if is_flat(field.type)]
     # The connection may read the run's files only, so that what was written is handed over as Arrow.
     connection.register("published", pa.concat_tables([pq.read_table(folder / name, columns=flat) for name in files]))
-    topics: Mapping[str, Any] = next((stage["config"] for stage in told["stages"] if stage["stage"] == "topics"), {})
-    min_users = int(topics.get("min_users", MIN_USERS))
-    languages, others = _languages(connection, "language" in flat, min_users)
+    languages, others = _languages(connection, "language" in flat, spec.min_users)
     first = connection.execute(
         "SELECT count(*) FILTER (flagged), "
         "strftime(min(created_at), '%Y-%m'), strftime(max(created_at), '%Y-%m') "
         "FROM conversations JOIN decisions USING (row_id) WHERE reason IS NULL"
     ).fetchone()
     assert first is not None
-    return Facts(spec, told, schema, _splits(folder, files), languages, others, min_users, *first)
+    return Facts(spec, told, schema, _splits(folder, files), languages, others, spec.min_users, *first)
 
 
 def _languages(

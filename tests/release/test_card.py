@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,16 @@ def test_what_few_people_wrote_in_is_not_named(curated: Path) -> None:
     codes = {row["language_code"] for row in rows if row["language"] in rare and row["language_code"]}
     told = json.loads((folder / "croissant.json").read_bytes())
     assert codes and not codes & {*front(folder)["language"], *told["inLanguage"]}
+
+
+def test_how_few_people_is_a_setting(curated: Path, tmp_path: Path) -> None:
+    shutil.copytree(curated / "dataset", tmp_path / "dataset")
+    files = [f"data/{path.name}" for path in (tmp_path / "dataset/data").iterdir()]
+    told = described(curated, tmp_path / "dataset", files, min_users=1)
+    section = readme(tmp_path / "dataset").split("## Languages\n")[1].split("\n## ")[0]
+    named = re.findall(r"^\| ([^\d|]+?) \| [\d,]+ \|", section, re.MULTILINE)
+    assert sorted(named) == sorted(users_of(curated)) and "others" not in section
+    assert set(told["inLanguage"]) > set(json.loads((curated / "dataset/croissant.json").read_bytes())["inLanguage"])
 
 
 def test_no_text_of_a_conversation_stands_in_what_describes_it(curated: Path) -> None:
