@@ -248,8 +248,9 @@ def _delete_whole(run: Run, pipeline: Pipeline) -> Iterator[str]:
         with suppress(FileNotFoundError):
             path.unlink()
             yield path.relative_to(run.root).as_posix()
-    for folder in ("spool", "tmp"):
-        shutil.rmtree(run.root / folder, ignore_errors=True)
+    # Scratch folders of commands that were killed hold parts and releases.
+    for folder in (run.root / "spool", run.root / "tmp", *run.root.glob(".replay-*"), *run.root.glob(".verify-*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
