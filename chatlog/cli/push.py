@@ -71,7 +71,7 @@ def push(
         typer.Option(
             "--run",
             metavar="RUN",
-            help="Run of the release: checks its accounts, and remembers what was published.",
+            help="Run of the release, which remembers what was published.",
             show_default=False,
         ),
     ] = None,

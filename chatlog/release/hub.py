@@ -11,11 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from chatlog.engine.store import open_run
 from chatlog.errors import ConfigError, DataError, RemoteError
 from chatlog.release.hub_client import KIND, Conflict, Hub, Remote, without_bars
-from chatlog.release.published import Published, record_published
-from chatlog.release.sealed import DATA, File, Item, Push, Sealed, State, Tell, changed, content_of, git_oid, seal
+from chatlog.release.published import Published, ids_in, record_published
+from chatlog.release.sealed import File, Item, Push, Sealed, State, Tell, changed, content_of, git_oid, is_data, seal
 
 MAIN: Final = "main"
 
@@ -59,11 +58,11 @@ def push(
         gated: readers must ask first, and get access at once (`auto`) or from you (`manual`); None leaves it as it is.
         revision: the branch; made from `main` when it is not there.
         execute: do it.
-        run: the run that the release is of: its accounts are checked, and it remembers what was published.
+        run: the run that the release is of, which remembers what was published.
         tell: takes lines of progress.
 
     Raises:
-        ConfigError: a name is none, or `run` is no run.
+        ConfigError: a name is none, or `run` is no run, or not the release's.
         DataError: `folder` is no release, or it changed meanwhile.
         MissingExtra: huggingface_hub is not installed.
         ReleaseRefused: it does not verify.
@@ -71,9 +70,9 @@ def push(
     """
     if len(parts := repo.split("/")) != 2 or not all(parts):
         raise ConfigError(f"--repo should look like ORG/NAME, not {repo!r}")
+    sealed = seal(folder)
     if run is not None:
-        open_run(Path(run))
-    sealed = seal(folder, run)
+        ids_in(run, folder)
     if not execute:
         return _dry(sealed, repo, revision)
     hub = Hub()
@@ -109,11 +108,11 @@ def compare(sealed: Sealed, remote: Remote) -> list[Item]:
     """
     items = [Item(file.name, file.size, _state(file, remote)) for file in sealed.files]
     own = {file.name for file in sealed.files}
-    folders = {file.name.rpartition("/")[0] for file in sealed.files if file.name.endswith(DATA)}
+    folders = {file.name.rpartition("/")[0] for file in sealed.files if is_data(file.name)}
     for name, found in sorted(remote.files.items()):
         # .gitattributes is the Hub's.
         if name not in own and not name.startswith("."):
-            stray = name.endswith(DATA) and name.rpartition("/")[0] in folders
+            stray = is_data(name) and name.rpartition("/")[0] in folders
             items.append(Item(name, found.size, "deleted" if stray or name in remote.earlier else "kept"))
     return items
 
@@ -176,8 +175,13 @@ def _send(hub: Hub, repo: str, revision: str, sealed: Sealed, remote: Remote, it
             CommitOperationAdd(file.name, content_of(file, sealed.folder) if file.size <= _SMALL else str(file.path))
             for file in batch
         ]
-        with hub.told(repo), nullcontext() if sys.stderr.isatty() else without_bars():
-            hub.api.preupload_lfs_files(repo, operations, repo_type=KIND, revision=revision)
+        try:
+            with hub.told(repo), nullcontext() if sys.stderr.isatty() else without_bars():
+                hub.api.preupload_lfs_files(repo, operations, repo_type=KIND, revision=revision)
+        except RemoteError:
+            # The Hub refuses content that is not of the size, or the SHA-256, that was told.
+            sealed.unchanged()
+            raise
         _same(batch, operations, sealed)
         adds += operations
         tell(f"sent {len(adds)} of {len(wanted)} files")

@@ -16,6 +16,9 @@ from chatlog.release.checksums import CHECKSUMS, parse_checksums
 
 KIND: Final = "dataset"
 
+_ASK: Final = 30.0
+"""Seconds to wait for an answer to the first questions; without a number the client waits for ever."""
+
 AGAIN: Final = "run the same command again: what has been sent is kept"
 
 
@@ -124,7 +127,7 @@ class Hub:
 
         with self.told(repo):
             try:
-                info = self.api.dataset_info(repo)
+                info = self.api.dataset_info(repo, timeout=_ASK)
             except GatedRepoError:
                 raise
             except RepositoryNotFoundError as error:
@@ -134,7 +137,7 @@ class Hub:
                 return Remote()
             private, gated = bool(info.private), info.gated or False
             try:
-                head = self.api.dataset_info(repo, revision=revision).sha
+                head = self.api.dataset_info(repo, revision=revision, timeout=_ASK).sha
             except RevisionNotFoundError:
                 return Remote(exists=True, private=private, gated=gated)
             files = self.files(repo, head)

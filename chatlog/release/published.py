@@ -12,21 +12,27 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from chatlog.engine.store import Run, open_run, write_table
-from chatlog.errors import DataError
-from chatlog.release.provenance import PROVENANCE
+from chatlog.errors import ConfigError, DataError
+from chatlog.pipeline import INGEST
+from chatlog.release.formats import FORMATS
+from chatlog.release.provenance import read_provenance
 
 LEDGER: Final = "published.json"
 FOLDER: Final = "published"
 """Beside the ledger: one table of ids for each release."""
 
-IDS: Final = ("conversation_id", "conversation_hash", "question_id")
-"""The column of a release that names its conversations; the first that it has."""
+_ROWS: Final = (
+    "SELECT DISTINCT conversation_id AS id FROM read_parquet(?) WHERE {id} IN (SELECT id FROM named) ORDER BY id"
+)
+
+_OF_BATTLE: Final = "coalesce(meta->>'$.question_id', battle_id)"
+"""A battle is published under its question's id, or its own."""
 
 
 @dataclass(frozen=True, order=True)
@@ -54,6 +60,31 @@ class Published:
     provenance: str
 
 
+def ids_in(run: str | Path, folder: str | Path) -> pa.ChunkedArray:
+    """The `conversation_id`, in the run, of every conversation in a release of it that the run still has.
+
+    Raises:
+        ConfigError: `run` is no run folder, or the release is of another one.
+        DataError: one of the two cannot be read.
+    """
+    found, root = open_run(Path(run)), Path(folder)
+    told = read_provenance(root)
+    known = FORMATS[told["format"]]
+    column = _OF_BATTLE if known.conversations_a_row > 1 else "conversation_id"
+    parts = [str(found.part(INGEST, shard)) for shard in found.shards_of(INGEST)]
+    try:
+        tables = [pq.read_table(root / name, columns=[known.id]).rename_columns(["id"]) for name in told["files"]]
+        named = pa.concat_tables([pa.table({"id": pa.array([], pa.string())}), *tables])
+        with duckdb.connect() as connection:
+            connection.register("named", named)
+            held: pa.Table = connection.sql(_ROWS.format(id=column), params=[parts]).to_arrow_table()
+    except (OSError, pa.ArrowException, duckdb.Error) as error:
+        raise DataError(f"cannot compare {root} with {found.root}: {type(error).__name__}") from error
+    if len(named) and not len(held):
+        raise ConfigError(f"{root} is no release of {found.root}: the run has none of its conversations")
+    return held["id"]
+
+
 def record_published(run: str | Path, folder: str | Path, entry: Published) -> None:
     """Adds to a run's ledger that the release in `folder` was published; the same entry twice stands once.
 
@@ -63,9 +94,7 @@ def record_published(run: str | Path, folder: str | Path, entry: Published) -> N
     """
     found = open_run(Path(run))
     with _locked(found):
-        ids = _ids(Path(folder))
-        if ids is not None:
-            write_table(found.root / FOLDER / f"{entry.digest}.parquet", pa.table({"id": ids}))
+        write_table(found.root / FOLDER / f"{entry.digest}.parquet", pa.table({"id": ids_in(run, folder)}))
         entries = sorted({*_read(found), entry})
         found.write_json(LEDGER, {"published": [asdict(known) for known in entries]})
 
@@ -98,6 +127,10 @@ def holding(run: str | Path, ids: Collection[str]) -> list[tuple[Published, int]
 
     A release whose table of ids is gone may hold all of them, and is told so.
 
+    Args:
+        run: the run folder.
+        ids: values of `conversation_id` in the run, also of rows that are not in it any more.
+
     Raises:
         ConfigError: `run` is no run folder.
         DataError: the ledger or a table is damaged.
@@ -124,17 +157,6 @@ def _read(run: Run) -> list[Published]:
         return sorted(Published(**{name: str(entry[name]) for name in names}) for entry in told)
     except (KeyError, TypeError) as error:
         raise DataError(f"{run.root / LEDGER} is damaged: {type(error).__name__}") from error
-
-
-def _ids(folder: Path) -> pa.ChunkedArray | None:
-    """The ids of a release's conversations, None where its format has none."""
-    files = [folder / name for name in orjson.loads((folder / PROVENANCE).read_bytes())["files"]]
-    names = pq.read_schema(files[0]).names if files else []
-    column = next((name for name in IDS if name in names), None)
-    if column is None:
-        return None
-    chunks = [pq.read_table(path, columns=[column])[column].cast(pa.string()) for path in files]
-    return pa.chunked_array([chunk for column_ in chunks for chunk in column_.chunks], pa.string())
 
 
 @contextmanager

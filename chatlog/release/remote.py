@@ -17,10 +17,9 @@ from typing import Final
 
 import orjson
 
-from chatlog.engine.store import open_run
 from chatlog.errors import RemoteError
 from chatlog.release.checksums import CHECKSUMS, parse_checksums
-from chatlog.release.published import Published, record_published, withdraw
+from chatlog.release.published import Published, ids_in, record_published, withdraw
 from chatlog.release.sealed import File, Item, Push, Sealed, State, Tell, content_of, seal
 from chatlog.release.store import Store
 
@@ -76,20 +75,20 @@ def push(
         execute: do it.
         read_back: read every file again there, and compare its SHA-256.
         prune: delete the earlier releases there at the end.
-        run: the run that the release is of: its accounts are checked, and it remembers what was published.
+        run: the run that the release is of, which remembers what was published.
         tell: takes lines of progress.
 
     Raises:
-        ConfigError: the URL is none, or `run` is no run.
+        ConfigError: the URL is none, or `run` is no run, or not the release's.
         DataError: `folder` is no release, or it changed meanwhile.
         MissingExtra: the store's client is not installed.
         ReleaseRefused: it does not verify.
         RemoteError: the store refuses or does not answer.
     """
-    if run is not None:
-        open_run(Path(run))
     store = Store(url)
-    sealed = seal(folder, run)
+    sealed = seal(folder)
+    if run is not None:
+        ids_in(run, folder)
     made = Push(store.url, sealed.name, sealed.digest, sealed.provenance, [], False)
     try:
         there = _look(store, sealed)

@@ -6,14 +6,12 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from chatlog.errors import DataError, ReleaseRefused
 from chatlog.release.checksums import CHECKSUMS, files_of, read_checksums
 from chatlog.release.provenance import PROVENANCE
 from chatlog.release.verify import verify
-
-DATA: Final = ".parquet"
 
 State = Literal["new", "changed", "copied", "unchanged", "not compared", "deleted", "kept"]
 """What becomes of a file there. `copied`: by the store itself, from its latest release. `kept`: it is none of this
@@ -134,7 +132,12 @@ def changed(names: Iterable[str], folder: Path) -> str:
     )
 
 
-def seal(folder: str | Path, run: str | Path | None = None) -> Sealed:
+def is_data(name: str) -> bool:
+    """Whether a file of a release is one of its data files; lineage.parquet beside them is none."""
+    return name.endswith(".parquet") and "/" in name
+
+
+def seal(folder: str | Path) -> Sealed:
     """A release that is what it says it is.
 
     Raises:
@@ -144,7 +147,7 @@ def seal(folder: str | Path, run: str | Path | None = None) -> Sealed:
     root = Path(folder)
     # From before: a change between a check and its file's sending must not go unseen.
     stamps = _stamps(root)
-    if failed := [check for check in verify(root, run) if not check.ok]:
+    if failed := [check for check in verify(root) if not check.ok]:
         told = "; ".join(f"{check.name}: {check.detail}" for check in failed)
         raise ReleaseRefused(
             f"{root} is not sent, it does not verify ({told}); export it again, then: chatlog verify {root}"
@@ -152,7 +155,7 @@ def seal(folder: str | Path, run: str | Path | None = None) -> Sealed:
     sums = read_checksums(root)
     files = [File(name, path, path.stat().st_size, sums[name]) for name, path in files_of(root)]
     # Who reads in the midst of a push to a plain store must not find a card or checksums of data that is not there.
-    files.sort(key=lambda file: (not file.name.endswith(DATA), file.name))
+    files.sort(key=lambda file: (not is_data(file.name), file.name))
     own = (root / CHECKSUMS).read_bytes()
     digest = hashlib.sha256(own).hexdigest()
     sealed = Sealed(root, (*files, File(CHECKSUMS, root / CHECKSUMS, len(own), digest)), digest, stamps)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from chatlog.release.checksums import write_checksums
+from chatlog.release.export import export
+from tests.conftest import ROOT
 from tests.release.hub_server import HubServer, serving
 
 TOKEN = "hf_thisIsOnlyForTheTestsOfPush"
@@ -22,32 +22,32 @@ SMALL, LARGE = 2_000, 12 << 20
 
 
 def release_in(folder: Path, demo: Path, sizes: list[int], seed: int = 0) -> Path:
-    """The demo's release cut into shards, each with a column of so many random bytes behind the format's own."""
-    shutil.copytree(demo / "dataset", folder)
-    table = pa.concat_tables([pq.read_table(path) for path in sorted((folder / "data").iterdir())])
-    shutil.rmtree(folder / "data")
-    (folder / "data").mkdir()
-    names = [f"data/train-{shard:05d}-of-{len(sizes):05d}.parquet" for shard in range(len(sizes))]
-    for shard, size in enumerate(sizes):
-        first, last = (table.num_rows * at // len(sizes) for at in (shard, shard + 1))
-        write_shard(folder / names[shard], table.slice(first, last - first), size, seed + shard)
-    told = json.loads((folder / "provenance.json").read_bytes())
-    (folder / "provenance.json").write_text(json.dumps({**told, "files": names}))
+    """A release of the demo's run in so many shards, each with so many random bytes behind its rows."""
+    exported = folder.parent.parent / f"exported-{len(sizes)}"
+    if not exported.exists():
+        rows = sum(pq.read_metadata(path).num_rows for path in (demo / "dataset" / "data").iterdir())
+        export(demo / "run", exported, ROOT / "pipelines/demo.toml", [f"release.shard_rows={-(-rows // len(sizes))}"])
+    shutil.copytree(exported, folder)
+    shards = sorted((folder / "data").iterdir())
+    assert len(shards) == len(sizes)
+    for path, size in zip(shards, sizes, strict=True):
+        _with_noise(path, size, seed := seed + 1)
     write_checksums(folder)
     return folder
 
 
-def write_shard(path: Path, table: pa.Table, size: int, seed: int) -> None:
-    noise = np.random.default_rng(seed).bytes(size)
-    column = pa.array([noise, *[b""] * (table.num_rows - 1)], pa.binary())
-    pq.write_table(table.append_column("noise", column), path, compression="zstd")
+def _with_noise(path: Path, size: int, seed: int) -> None:
+    """The same rows in other bytes: noise is metadata of the table, which readers pass over."""
+    table = pq.read_table(path)
+    # It stands in the file twice: as it is, and in base64 with the schema.
+    noise = np.random.default_rng(seed).bytes(size * 3 // 14).hex()
+    pq.write_table(table.replace_schema_metadata({"noise": noise}), path, compression="zstd")
 
 
 def with_other_noise(folder: Path, shard: int, seed: int) -> str:
-    """The release with one shard changed; its name."""
+    """The release with one shard in other bytes of the same size, or nearly; its name."""
     path = sorted((folder / "data").iterdir())[shard]
-    table = pq.read_table(path)
-    write_shard(path, table.drop_columns(["noise"]), len(table["noise"][0].as_py()), seed)
+    _with_noise(path, len(pq.read_schema(path).metadata[b"noise"]) * 7 // 3, 1000 + seed)
     write_checksums(folder)
     return path.relative_to(folder).as_posix()
 

@@ -11,15 +11,20 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from chatlog.errors import DataError, ReleaseRefused, RemoteError
+from chatlog.query import connect
 from chatlog.release import hub as pushing
 from chatlog.release.checksums import write_checksums
+from chatlog.release.export import export
 from chatlog.release.hub import push
 from chatlog.release.hub_client import Hub
 from chatlog.release.published import holding, published
+from chatlog.release.remote import push as push_to
 from chatlog.release.sealed import Push
+from tests.conftest import ROOT
 from tests.release.hub_server import Fault, HubServer
 from tests.release.hub_store import Repo
 from tests.release.publishing import LARGE, REPO, SMALL, TOKEN, hub, release_in, sums, with_other_noise
@@ -124,7 +129,7 @@ def test_a_push_that_was_cut_off_goes_on(hub: HubServer, curated: Path, tmp_path
         push(folder, REPO, execute=True)
     assert held(hub.repos[REPO]) == set(), "the branch should hold nothing of a push that broke off"
     done = set(hub.repos[REPO].large)
-    assert len(done) == 2
+    assert len(done) == 3, "two shards and the lineage"
     hub.faults.clear()
     hub.seen.clear()
     push(folder, REPO, execute=True)
@@ -172,11 +177,9 @@ def test_a_large_release_comes_with_its_checksums_last(
     repo = hub.repos[REPO]
     news = [set(tree) for tree in repo.commits.values()]
     steps = [sorted(after - before) for before, after in pairwise(news)]
-    assert steps == [
-        ["data/train-00000-of-00003.parquet", "data/train-00001-of-00003.parquet"],
-        ["README.md", "data/train-00002-of-00003.parquet"],
-        ["SHA256SUMS", "provenance.json"],
-    ]
+    assert steps[0] == ["data/train-00000-of-00003.parquet", "data/train-00001-of-00003.parquet"]
+    assert all(len(step) <= 2 for step in steps) and len(steps) == -(-len(sums(release)) // 2)
+    assert "SHA256SUMS" in steps[-1] and held(repo) == set(sums(release))
     assert repo.tags == {made.release: repo.branches["main"]}
 
 
@@ -224,19 +227,29 @@ def test_a_branch_of_its_own_leaves_main_alone(hub: HubServer, release: Path) ->
 def test_the_run_remembers_what_was_published(hub: HubServer, curated: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(curated / "run", run)
-    made = push(curated / "dataset", REPO, execute=True, run=run)
+    folder = release_in(tmp_path / "release", curated, [SMALL, SMALL])
+    made = push(folder, REPO, execute=True, run=run)
     (entry,) = published(run)
     assert (entry.target, entry.revision, entry.commit, entry.digest) == (REPO, "main", made.commit, made.digest)
     assert entry.endpoint == hub.url
-    push(curated / "dataset", REPO, execute=True, run=run)
-    push(curated / "dataset", REPO, revision="second", execute=True, run=run)
+    push(folder, REPO, execute=True, run=run)
+    push(folder, REPO, revision="second", execute=True, run=run)
     assert [known.revision for known in published(run)] == ["main", "second"]
-    import pyarrow.parquet as pq
-
-    ids = pq.read_table(next((curated / "dataset" / "data").iterdir()))["conversation_id"].to_pylist()
+    ids = pq.read_table(folder / "data")["conversation_id"].to_pylist()
     assert holding(run, [*ids[:2], "nobody's"]) == [(known, 2) for known in published(run)]
     assert holding(run, ["nobody's"]) == []
-    assert sums(curated / "dataset").keys() == {*(item.name for item in made.items)}, "nothing is written there"
+    assert sums(folder).keys() == {*(item.name for item in made.items)}, "nothing is written there"
+
+
+def test_the_run_remembers_both_sides_of_battles(curated: Path, tmp_path: Path) -> None:
+    run, folder = tmp_path / "run", tmp_path / "battles"
+    shutil.copytree(curated / "run", run)
+    told = export(run, folder, ROOT / "pipelines/arena.toml")
+    push_to(folder, f"file://{tmp_path / 'there'}", execute=True, run=run)
+    with connect(run) as connection:
+        sides = connection.execute("SELECT conversation_id FROM conversations WHERE battle_id IS NOT NULL").fetchall()
+    ((entry, count),) = holding(run, [id_ for (id_,) in sides])
+    assert entry.kind == "url" and count == told.released >= 2
 
 
 def run_python(code: str, hub: HubServer, home: Path, *arguments: str, token: str = TOKEN) -> Any:

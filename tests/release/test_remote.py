@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+import chatlog
 from chatlog.errors import ConfigError, DataError, MissingExtra, ReleaseRefused, RemoteError
 from chatlog.release.published import published
 from chatlog.release.remote import JOURNAL, LATEST, push
 from chatlog.release.sealed import Push
 from chatlog.release.store import Store
 from chatlog.release.verify import verify
+from tests.conftest import conversation, recipe, write_jsonl
 from tests.release.publishing import LARGE, SMALL, release_in, sums, with_other_noise
 
 # botocore and moto, on one of their own.
@@ -130,12 +132,14 @@ def test_a_push_that_broke_off_goes_on(
             push(release, url, execute=True)
     assert latest(url) == "" and sorted(puts)[:2] == [JOURNAL, "data/train-00000-of-00003.parquet"]
     puts.clear()
-    assert {name for name, state in states(push(release, url)).items() if state == "unchanged"} == {
-        "data/train-00000-of-00003.parquet",
-        "data/train-00001-of-00003.parquet",
-    }
+    first, second, third = (f"data/train-0000{shard}-of-00003.parquet" for shard in range(3))
+    dry = push(release, url)
+    assert {name for name, state in states(dry).items() if state == "unchanged"} == {first, second}
+    store = Store(url)
+    store.write(f"{dry.release}/{second}", b"\0" * store.sizes()[f"{dry.release}/{second}"])
+    puts.clear()
     made = push(release, url, execute=True, read_back=True)
-    assert [name for name in puts if name.startswith("data/")] == ["data/train-00002-of-00003.parquet"]
+    assert [name for name in puts if name.startswith("data/")] == [second, third]
     puts.clear()
     push(release, url, execute=True)
     assert puts == [LATEST] and latest(url) == made.release
@@ -174,6 +178,16 @@ def test_the_next_release_stands_beside_the_earlier_and_copies_what_is_the_same(
     third = push(release, url, execute=True, prune=True, run=run)
     assert {path.split("/")[0] for path in Store(url).sizes()} == {third.release, LATEST}
     assert [entry.target for entry in published(run)] == [f"{url}/{third.release}"]
+
+
+def test_a_run_that_the_release_is_not_of_is_refused(
+    release: Path, curated: Path, tmp_path: Path, puts: list[str]
+) -> None:
+    run = tmp_path / "run"
+    chatlog.run(recipe([write_jsonl(tmp_path / "a.jsonl", [conversation(1)])]), run, workers=1)
+    with pytest.raises(ConfigError, match="is no release of"):
+        push(release, f"file://{tmp_path / 'there'}", execute=True, run=run)
+    assert puts == []
 
 
 def test_what_is_nobodys_release_stays(url: str, release: Path) -> None:
