@@ -4,8 +4,8 @@
 
 Prints one JSON object. The rows are invented conversations in ten languages. Files are cut by content into pieces of
 8 KB on average, by a gear hash (Xia et al. 2016), as a store that deduplicates does with larger ones; `kept` is the
-share of the new file's bytes whose pieces stand in the old file. `fixed` are files with groups of exactly 1,000 rows
-and pages of a fixed size, `paged` those with groups of 1,000 rows and pages cut by content, `ours` what a release has.
+share of the new file's bytes whose pieces stand in the old file. `fixed` are files with groups of 1,000 rows and pages
+of a fixed size, `paged` those with groups of 1,000 rows and pages cut by content, `ours` what a release has.
 """
 
 from __future__ import annotations
