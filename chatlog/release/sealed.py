@@ -113,12 +113,14 @@ class Sealed:
         """SHA-256 of provenance.json."""
         return next(file.sha256 for file in self.files if file.name == PROVENANCE)
 
-    def unchanged(self) -> None:
-        """Returns when no file was touched since the release was verified.
+    def unchanged(self, only: File | None = None) -> None:
+        """Returns when no file, or not this one, was touched since the release was verified.
 
         Raises:
             DataError: one was, or one came or went.
         """
+        if only is not None and only.path.is_file() and _stamp(only.path) == self.stamps.get(only.name):
+            return
         now = _stamps(self.folder)
         if touched := sorted(name for name in now.keys() | self.stamps if now.get(name) != self.stamps.get(name)):
             raise DataError(changed(touched, self.folder))
@@ -185,8 +187,12 @@ def content_of(file: File, folder: Path) -> bytes:
 
 
 def _stamps(root: Path) -> dict[str, tuple[int, int, int]]:
-    stats = {name: path.stat() for name, path in [*files_of(root), *_own(root)]}
-    return {name: (found.st_ino, found.st_size, found.st_mtime_ns) for name, found in stats.items()}
+    return {name: _stamp(path) for name, path in [*files_of(root), *_own(root)]}
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _own(root: Path) -> list[tuple[str, Path]]:
