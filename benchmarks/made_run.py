@@ -2,8 +2,8 @@
 
 Synthetic: all of it. Messages are words drawn by Zipf's law, about as many as lmsys-chat-1m has (70 tokens a prompt,
 215 an answer, two turns). A fifth of the rows are duplicates, 1.5 % of messages are flagged, 30 % of conversations hold
-personal data, 6 % are battles; models, users, languages and topics have long tails. Schemas are those of the stages, and
-files are written as the engine writes them. The columns that `conversations` leaves out (fingerprints, vectors, keys of
+personal data, 6 % are battles; models, users, languages and topics have long tails. Schemas are those of the stages,
+files are written as the engine writes them. Columns that `conversations` leaves out (fingerprints, vectors, keys of
 names) are null.
 """
 

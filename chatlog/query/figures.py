@@ -65,6 +65,7 @@ _FIGURES: Final = ",\n       ".join(
     [
         "row_id",
         *COPIED,
+        "strftime(created_at, '%Y-%m') AS month",
         "len(list_filter(roles, lambda r: r = 'user'))::INTEGER AS turns",
         "len(roles)::INTEGER AS messages",
         *lengths(),

@@ -10,8 +10,9 @@ then the queries themselves, which give the same rows and take longer.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,9 +23,10 @@ from chatlog.assets import asset
 from chatlog.engine.identity import digest
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.store import Run, write_table
+from chatlog.errors import DataError
 from chatlog.pipeline import INGEST
 from chatlog.query.figures import SUMMARY
-from chatlog.query.types import quoted
+from chatlog.query.types import first_line, quoted
 from chatlog.query.views import Parts, derive, joined, live_decisions, make_views, over_files, parts_of, stage_views
 from chatlog.stage import GlobalStage
 from chatlog.stages import STAGES
@@ -72,12 +74,8 @@ def keep_summary(root: str | Path, told: Callable[[str], None] = lambda line: No
     stale = [shard for shard, key in keys.items() if not _kept(run, _part(shard), key)]
     if stale:
         told(f"reading the conversations of {len(stale)} of {len(keys)} shards once, for the figures in summary")
-    before = os.umask(0o077)
-    try:
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            list(pool.map(lambda shard: _keep_shard(parts, shard, keys[shard]), stale))
-    finally:
-        os.umask(before)
+    with _writing(run), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(lambda shard: _keep_shard(parts, shard, keys[shard]), stale))
     run.remove_shards_from([FOLDER], parts.shards)
 
 
@@ -89,23 +87,30 @@ def keep_decisions(root: str | Path, told: Callable[[str], None] = lambda line: 
         return
     told("asking the release query about all conversations once, for decisions")
     key = _decisions_key(parts)
-    with duckdb.connect() as connection:
+    with _writing(run), duckdb.connect() as connection:
         make_views(connection, parts)
         add_memos(connection, parts)
         derive(connection)
         connection.execute(f"SET temp_directory = {quoted(str(run.root / 'tmp'))}")
         table = connection.sql("SELECT row_id, reason FROM decisions").to_arrow_table()
-    before = os.umask(0o077)
-    try:
         _keep(run, _DECISIONS, key, table)
-    finally:
-        os.umask(before)
 
 
 def forget_summary(run: Run) -> None:
     """Removes all that is kept here; it is made again when a query asks for it."""
     for path in (run.root / FOLDER).glob("*"):
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(run: Run) -> Iterator[None]:
+    before = os.umask(0o077)
+    try:
+        yield
+    except duckdb.Error as error:
+        raise DataError(f"cannot open the run {run.root}: {first_line(error)}") from error
+    finally:
+        os.umask(before)
 
 
 def _keep_shard(parts: Parts, shard: int, key: str) -> None:
@@ -116,7 +121,8 @@ def _keep_shard(parts: Parts, shard: int, key: str) -> None:
 
 
 def _keep(run: Run, name: str, key: str, table: pa.Table) -> None:
-    (run.root / FOLDER / f"{name}.json").unlink(missing_ok=True)
+    with suppress(OSError):  # a folder that cannot be written is told by what follows
+        (run.root / FOLDER / f"{name}.json").unlink()
     made = write_table(run.root / FOLDER / f"{name}.parquet", table)
     run.write_json(f"{FOLDER}/{name}.json", {"key": key, "rows": table.num_rows, **made})
 
