@@ -98,7 +98,7 @@ def keep_decisions(root: str | Path, told: Callable[[str], None] = lambda line: 
 
 def forget_summary(run: Run) -> None:
     """Removes all that is kept here; it is made again when a query asks for it."""
-    for path in (run.root / FOLDER).glob("*"):
+    for path in (run.root / FOLDER).glob("*.*"):
         path.unlink(missing_ok=True)
 
 

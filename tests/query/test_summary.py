@@ -128,7 +128,7 @@ def test_a_smaller_log_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_run_that_cannot_be_written_still_answers(own_run: Path) -> None:
-    (own_run / "summary").write_text("in the way")
+    (own_run / "summary" / "part-00000.parquet").mkdir(parents=True)
     with pytest.raises(DataError, match="cannot write"):
         keep_summary(own_run)
     assert len(told(own_run)["summary"]) == 504
