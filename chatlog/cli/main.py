@@ -19,6 +19,7 @@ from chatlog.cli import (
     pii,
     pipelines,
     releases,
+    sql,
     topics,
     train,
 )
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(demo.app, name="demo")
 pipelines.add_to(app)
+sql.add_to(app)
 inspect.add_to(app)
 browse.add_to(app)
 overlap.add_to(app)

@@ -18,18 +18,30 @@ from chatlog.query.summary import add_memos
 from chatlog.query.types import first_line
 from chatlog.query.views import HIDDEN, derive, make_views, parts_of
 
-__all__ = ["HIDDEN", "connect", "dicts", "first_line", "release_queries", "rows_of", "select", "within"]
+__all__ = [
+    "HIDDEN",
+    "connect",
+    "dicts",
+    "failed",
+    "first_line",
+    "only_reads",
+    "release_queries",
+    "rows_of",
+    "select",
+    "within",
+]
 
 
 @contextmanager
 def connect(
-    root: str | Path, *, memory: str = MEMORY, threads: int | None = None
+    root: str | Path, *, memory: str = MEMORY, threads: int | None = None, writes: Path | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the views of a run.
 
     Views: conversations, summary (conversations without their texts, with figures of them), messages, pii,
     contamination, topics, rejects, stages, funnel, decisions (row_id, reason), embeddings (row_id, embedding),
-    canaries (what `chatlog pii --canaries` measured). The connection can read the run's Parquet files and no others.
+    canaries (what `chatlog pii --canaries` measured). The connection can read the run's Parquet files and no others,
+    and write the one file `writes`.
 
     Raises:
         ConfigError: the folder holds no run, or `memory` is no size.
@@ -42,6 +54,7 @@ def connect(
             files = make_views(connection, parts)
             files += add_memos(connection, parts)
             derive(connection)
+            files += [writes] if writes else []
             lock_down(connection, files, run.root / "tmp", memory=memory, threads=threads)
         except duckdb.Error as error:
             raise DataError(f"cannot open the run {run.root}: {first_line(error)}") from error
@@ -56,20 +69,30 @@ def select(connection: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPy
             read, a name in it is not known, or it needs more memory than it may hold.
     """
     try:
-        statements = connection.extract_statements(query)
-        if len(statements) != 1:
-            raise ConfigError(f"expected one SQL statement, found {len(statements)}")
-        kind = statements[0].type
-        explained = re.sub(r"^\s*explain(\s+analyze)?\s", "", query, flags=re.IGNORECASE)
-        if kind == duckdb.StatementType.EXPLAIN and len(explained) < len(query):
-            kind = connection.extract_statements(explained)[0].type
-        if kind != duckdb.StatementType.SELECT:
-            raise ConfigError(f"only queries that read are run here, found {kind.name}")
+        only_reads(connection, query)
         return connection.execute(query)
     except duckdb.InterruptException:
         raise  # told by `within`, which knows after how long
     except duckdb.Error as error:
         raise failed(error) from error
+
+
+def only_reads(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Nothing, when the text is one statement that reads.
+
+    Raises:
+        ConfigError: it is not.
+        duckdb.Error: it is not SQL.
+    """
+    statements = connection.extract_statements(query)
+    if len(statements) != 1:
+        raise ConfigError(f"expected one SQL statement, found {len(statements)}")
+    kind = statements[0].type
+    explained = re.sub(r"^\s*explain(\s+analyze)?\s", "", query, flags=re.IGNORECASE)
+    if kind == duckdb.StatementType.EXPLAIN and len(explained) < len(query):
+        kind = connection.extract_statements(explained)[0].type
+    if kind != duckdb.StatementType.SELECT:
+        raise ConfigError(f"only queries that read are run here, found {kind.name}")
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:

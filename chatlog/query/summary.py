@@ -27,7 +27,17 @@ from chatlog.errors import DataError
 from chatlog.pipeline import INGEST
 from chatlog.query.figures import SUMMARY
 from chatlog.query.types import first_line, quoted
-from chatlog.query.views import Parts, derive, joined, live_decisions, make_views, over_files, parts_of, stage_views
+from chatlog.query.views import (
+    Parts,
+    Spell,
+    derive,
+    joined,
+    live_decisions,
+    make_views,
+    over_files,
+    parts_of,
+    stage_views,
+)
 from chatlog.stage import GlobalStage
 from chatlog.stages import STAGES
 
@@ -35,14 +45,16 @@ FOLDER: Final = "summary"
 _DECISIONS: Final = "decisions"
 
 
-def add_memos(connection: duckdb.DuckDBPyConnection, parts: Parts) -> list[Path]:
+def add_memos(connection: duckdb.DuckDBPyConnection, parts: Parts, spell: Spell = str) -> list[Path]:
     """Makes the views `summary` and `decisions`, over what is kept where that is fresh; the files that they read."""
     read: list[Path] = []
     summary, decisions = fresh_summary(parts), fresh_decisions(parts)
-    connection.execute(over_files(FOLDER, summary) if summary else f"CREATE VIEW {FOLDER} AS {SUMMARY}")
+    connection.execute(over_files(FOLDER, summary, spell) if summary else f"CREATE VIEW {FOLDER} AS {SUMMARY}")
     read += summary or []
     live = live_decisions(parts.pipeline)
-    connection.execute(over_files(_DECISIONS, [decisions]) if decisions else f"CREATE VIEW {_DECISIONS} AS {live}")
+    connection.execute(
+        over_files(_DECISIONS, [decisions], spell) if decisions else f"CREATE VIEW {_DECISIONS} AS {live}"
+    )
     return read + ([decisions] if decisions else [])
 
 
