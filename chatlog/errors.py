@@ -15,6 +15,7 @@ conversation text or matched personal data: they end up in logs.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -53,7 +54,16 @@ class RemoteError(ChatlogError):
 
 
 class ReleaseRefused(ChatlogError):
-    """A release is not safe, or its accounts do not balance."""
+    """A release is not safe, or its accounts do not balance.
+
+    Attributes:
+        rows: ids of the rows that it is refused for, where there are such: row_id, or the published id.
+    """
+
+    def __init__(self, message: str, rows: Sequence[object] = ()) -> None:
+        """Tell why, and for which rows."""
+        super().__init__(message)
+        self.rows = list(rows)
 
 
 def without_text(error: BaseException) -> str:

@@ -234,6 +234,8 @@ def _release(table: Any, base: Path) -> ReleaseSpec | None:
     for key, file in found.items():
         if not file.is_file():
             raise ConfigError(f"[release] {key}: no such file: {file}")
+    if spec.canaries is not None:
+        found["canaries"] = (base / spec.canaries).resolve()
     return spec.model_copy(update=found)
 
 

@@ -97,13 +97,86 @@ PII_SPAN: Final = pa.struct(
     ]
 )
 
+_PUBLISHED_JUDGMENT: Final = pa.struct(
+    [
+        pa.field("categories", _CATEGORY_FLAGS),
+        pa.field("category_scores", _CATEGORY_SCORES),
+        pa.field("flagged", pa.bool_()),
+    ]
+)
+_CONTENT_ROLE: Final = pa.list_(pa.struct([pa.field("content", pa.string()), pa.field("role", pa.string())]))
+
 LMSYS_CHAT_1M: Final = pa.schema(
     [
         pa.field("conversation_id", pa.string()),
         pa.field("model", pa.string()),
+        pa.field("conversation", _CONTENT_ROLE),
+        pa.field("turn", pa.int64()),
+        pa.field("language", pa.string()),
+        pa.field("openai_moderation", pa.list_(_PUBLISHED_JUDGMENT)),
+        pa.field("redacted", pa.bool_()),
+    ]
+)
+"""Columns and types of the dataset lmsys/lmsys-chat-1m (arXiv 2309.11998, section 3)."""
+
+ARENA_CONVERSATIONS: Final = pa.schema(
+    [
+        pa.field("question_id", pa.string()),
+        pa.field("model_a", pa.string()),
+        pa.field("model_b", pa.string()),
+        pa.field("winner", pa.string()),
+        pa.field("judge", pa.string()),
+        pa.field("conversation_a", _CONTENT_ROLE),
+        pa.field("conversation_b", _CONTENT_ROLE),
+        pa.field("turn", pa.int64()),
+        pa.field("anony", pa.bool_()),
+        pa.field("language", pa.string()),
+        pa.field("tstamp", pa.float64()),
+        pa.field("openai_moderation", _PUBLISHED_JUDGMENT),
+        pa.field(
+            "toxic_chat_tag",
+            pa.struct(
+                [
+                    pa.field("roberta-large", pa.struct([("flagged", pa.bool_()), ("probability", pa.float64())])),
+                    pa.field("t5-large", pa.struct([("flagged", pa.bool_()), ("score", pa.float64())])),
+                ]
+            ),
+        ),
+    ]
+)
+"""Columns and types of lmsys/chatbot_arena_conversations (its dataset card): a row a battle, one judgment for it."""
+
+_SPELLED: Final = sorted({*CATEGORIES, *(name.replace("/", "_").replace("-", "_") for name in CATEGORIES)})
+"""WildChat tells each category of two words under OpenAI's name and under the one of its Python client."""
+
+_HEADER: Final = pa.struct([pa.field("accept-language", pa.string()), pa.field("user-agent", pa.string())])
+
+DETOXIFY: Final = ("identity_attack", "insult", "obscene", "severe_toxicity", "sexual_explicit", "threat", "toxicity")
+
+WILDCHAT_1M: Final = pa.schema(
+    [
+        pa.field("conversation_hash", pa.string()),
+        pa.field("model", pa.string()),
+        pa.field("timestamp", TIMESTAMP),
         pa.field(
             "conversation",
-            pa.list_(pa.struct([pa.field("content", pa.string()), pa.field("role", pa.string())])),
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("content", pa.string()),
+                        pa.field("country", pa.string()),
+                        pa.field("hashed_ip", pa.string()),
+                        pa.field("header", _HEADER),
+                        pa.field("language", pa.string()),
+                        pa.field("redacted", pa.bool_()),
+                        pa.field("role", pa.string()),
+                        pa.field("state", pa.string()),
+                        pa.field("timestamp", TIMESTAMP),
+                        pa.field("toxic", pa.bool_()),
+                        pa.field("turn_identifier", pa.int64()),
+                    ]
+                )
+            ),
         ),
         pa.field("turn", pa.int64()),
         pa.field("language", pa.string()),
@@ -112,19 +185,41 @@ LMSYS_CHAT_1M: Final = pa.schema(
             pa.list_(
                 pa.struct(
                     [
-                        pa.field("categories", _CATEGORY_FLAGS),
-                        pa.field("category_scores", _CATEGORY_SCORES),
+                        pa.field("categories", pa.struct([pa.field(name, pa.bool_()) for name in _SPELLED])),
+                        pa.field("category_scores", pa.struct([pa.field(name, pa.float64()) for name in _SPELLED])),
                         pa.field("flagged", pa.bool_()),
                     ]
                 )
             ),
         ),
+        pa.field("detoxify_moderation", pa.list_(pa.struct([pa.field(name, pa.float64()) for name in DETOXIFY]))),
+        pa.field("toxic", pa.bool_()),
         pa.field("redacted", pa.bool_()),
+        pa.field("state", pa.string()),
+        pa.field("country", pa.string()),
+        pa.field("hashed_ip", pa.string()),
+        pa.field("header", _HEADER),
     ]
 )
-"""Columns and types of the dataset lmsys/lmsys-chat-1m (arXiv 2309.11998, section 3)."""
+"""Columns and types of allenai/WildChat-1M (its dataset card)."""
 
-PUBLISHED: Final = {"lmsys-chat-1m": LMSYS_CHAT_1M}
+TRAINING: Final = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("messages", pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))),
+        pa.field("model", pa.string()),
+        pa.field("language", pa.string()),
+        pa.field("turn", pa.int64()),
+    ]
+)
+"""What trainers read: `messages` as chat templates take them, the system prompt first where there is one."""
+
+PUBLISHED: Final = {
+    "lmsys-chat-1m": LMSYS_CHAT_1M,
+    "chatbot_arena_conversations": ARENA_CONVERSATIONS,
+    "wildchat-1m": WILDCHAT_1M,
+    "training": TRAINING,
+}
 """Formats of a release: the columns that each must have, with their exact types."""
 
 

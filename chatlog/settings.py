@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from chatlog.errors import ConfigError
 from chatlog.stage import Config
@@ -40,6 +41,10 @@ class SourceSpec(BaseModel):
     paths: tuple[str, ...]
 
 
+Parameter = bool | int | float | str | tuple[str, ...]
+"""A value that a release query asks for with getvariable."""
+
+
 class ReleaseSpec(Config):
     """The `[release]` table."""
 
@@ -47,14 +52,61 @@ class ReleaseSpec(Config):
     """SQL file: which rows are dropped and why, and what is published of the others."""
     card: Path
     """Jinja2 template of the dataset card."""
-    format: str = Field("lmsys-chat-1m", pattern="^lmsys-chat-1m$")
+    format: Literal["lmsys-chat-1m", "chatbot_arena_conversations", "wildchat-1m", "training"] = "lmsys-chat-1m"
     """The published format that the columns of `publish` are held to."""
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+    """Values for the query file, which reads one as getvariable('NAME') and says what it is for."""
     title: str = "Conversations"
     """The dataset's name on its card."""
     license: str = "other"
     """Licence identifier as the Hub knows it."""
+    splits: dict[str, float] = Field(default_factory=lambda: {"train": 1.0})
+    """Names of splits and their shares, which sum to 1."""
+    split_by: str = ""
+    """Column whose equal values stay in one split; empty for prompt_cluster_id, or conversation_id without `dedup`."""
+    sample: int | float | None = Field(None, gt=0)
+    """Rows that are released: a number, or a share of those that `decide` keeps. The rest is 'not sampled'."""
+    stratify: tuple[str, ...] = ()
+    """Columns of `conversations` whose combinations a sample keeps in proportion."""
+    seed: int = 0
+    """Draws other splits and another sample."""
+    sort: tuple[str, ...] | None = None
+    """Published columns by which each file is sorted; none given: the format's own. [] keeps the order of the logs."""
     shard_rows: int = Field(100_000, ge=1)
     """Rows of one Parquet file of the release at most."""
+    shard_bytes: int = Field(256 << 20, ge=1 << 16)
+    """Bytes of text in one Parquet file, before compression, from which the next one is begun."""
+    min_users: int = Field(10, ge=1)
+    """Users that a published group, such as a topic, has at least; 1 lets any be published."""
+    groups: tuple[str, ...] = ("topic", "country", "state", "region")
+    """Published columns whose values name groups of users, where the release has them."""
+    canaries: Path | None = None
+    """File of texts that must never be published, one a line."""
+
+    @field_validator("splits")
+    @classmethod
+    def _whole(cls, splits: dict[str, float]) -> dict[str, float]:
+        for name, share in splits.items():
+            if not re.fullmatch(r"\w+(\.\w+)*", name):
+                raise ValueError(f"{name!r} is no name of a split: letters, digits, _ and . between them")
+            if not 0 < share <= 1:
+                raise ValueError(f"the share of {name} should be above 0 and at most 1")
+        if abs(sum(splits.values()) - 1) > 1e-9:
+            raise ValueError(f"the shares should sum to 1, found {sum(splits.values()):g}")
+        return splits
+
+    @model_validator(mode="after")
+    def _sampled(self) -> Self:
+        if isinstance(self.sample, float) and self.sample > 1:
+            raise ValueError("sample is a whole number of rows, or a share of at most 1.0")
+        if self.stratify and self.sample is None:
+            raise ValueError("stratify keeps strata of a sample in proportion; give sample, too")
+        return self
+
+    @property
+    def unit(self) -> str | None:
+        """The column that rows told together share: the battle's, or None where each row stands alone."""
+        return "battle_id" if self.format == "chatbot_arena_conversations" else None
 
 
 def like(name: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from chatlog.cli import (
     browse,
     demo,
     evaluate,
+    forget,
     inspect,
     moderate,
     moderation,
@@ -48,6 +49,7 @@ app.add_typer(moderate.app, name="moderate")
 moderation.add_to(app)
 app.add_typer(topics.app, name="topics")
 releases.add_to(app)
+forget.add_to(app)
 evaluate.add_to(app)
 app.add_typer(train.app, name="train")
 
@@ -80,7 +82,7 @@ def main() -> None:
             typer.echo("interrupted; what is done is kept, run the same command again to go on", err=True)
         raise
     except ChatlogError as error:
-        _fail(type(error).__name__, str(error))
+        _fail(type(error).__name__, str(error), getattr(error, "rows", None))
     except BrokenPipeError:
         # The reader of a pipe has left; nothing more can be told to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -89,10 +91,10 @@ def main() -> None:
         _fail(type(error).__name__, f"{error.filename or 'the system'}: {error.strerror or error}")
 
 
-def _fail(kind: str, message: str) -> None:
+def _fail(kind: str, message: str, rows: list[object] | None = None) -> None:
     line = " ".join(message.split())
     if JSON_FLAG in sys.argv:
-        print_json({"error": {"kind": kind, "message": line}})
+        print_json({"error": {"kind": kind, "message": line, **({"rows": rows} if rows else {})}})
     typer.echo(f"error: {line}", err=True)
     sys.exit(1)
 

@@ -79,6 +79,8 @@ def run(
     else:
         print_files(out)
         told = f"{counts['records']:,} records = {counts['rows']:,} rows + {counts['rejects']:,} rejects"
+        if counts["forgotten"]:
+            told += f" + {counts['forgotten']:,} forgotten"
         typer.echo(f"{told}, in {summary.shards} shards: {out}")
         for stage, failed in summary.failed.items():
             if failed:

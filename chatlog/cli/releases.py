@@ -23,20 +23,38 @@ def export(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder of the release; an earlier release there is replaced.")
     ],
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            "--recipe", metavar="PIPELINE", help="Release as this pipeline's [release] says; nothing is run again."
+        ),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="release.KEY=VALUE", help="Change a setting of the recipe.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the release of a finished run: Parquet shards, card, provenance, checksums."""
     from chatlog.release.export import export as export_run
 
-    made = export_run(run, out)
+    made = export_run(run, out, recipe, overrides or ())
     if as_json:
         print_json(
-            {"release": str(made.folder), "released": made.released, "dropped": made.dropped, "files": made.files}
+            {
+                "release": str(made.folder),
+                "released": made.released,
+                "dropped": made.dropped,
+                "files": made.files,
+                "splits": {split.name: split.rows for split in made.splits},
+            }
         )
         return
     for reason, count in made.dropped.items():
         typer.echo(f"left out  {count:>9,}  {reason}")
     typer.echo(f"released  {made.released:>9,}  conversations: {made.folder}")
+    if len(made.splits) > 1:
+        for split in made.splits:
+            typer.echo(f"          {split.rows:>9,}  rows in {split.name}")
 
 
 def verify(

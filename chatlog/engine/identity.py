@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from chatlog.pipeline import PlannedStep
 from chatlog.sources.chunks import PLACE, Chunk
@@ -36,3 +38,19 @@ def of_step(planned: PlannedStep, inputs: Mapping[str, str | Sequence[str]]) -> 
     """
     step = planned.step
     return digest([step.stage.name, step.stage.version, step.config.identity(), step.where, dict(inputs)])
+
+
+def column_digests(table: pa.Table) -> dict[str, str]:
+    """SHA-256 of the values of each column, however they are cut into chunks. For the narrow columns of global stages.
+
+    A global stage runs whole when anything changes, and mostly gives the same for most shards: what reads a column
+    of one is stale where its values are others, and nowhere else.
+    """
+    return {name: _values_digest(table.select([name]).combine_chunks()) for name in table.column_names}
+
+
+def _values_digest(table: pa.Table) -> str:
+    sink = pa.BufferOutputStream()
+    # Buffers of equal arrays may differ where values are null; Parquet writes what is there alone.
+    pq.write_table(table, sink, compression="none", use_dictionary=False, write_statistics=False)
+    return hashlib.sha256(sink.getvalue()).hexdigest()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -18,6 +19,7 @@ from chatlog.engine.intake import VERSION
 from chatlog.engine.rows import RowBuilder
 from chatlog.engine.shard import Unit, finish
 from chatlog.engine.store import Run, write_table
+from chatlog.engine.tombstones import Tombstones, read_tombstones
 from chatlog.engine.userkey import UserKey, user_key
 from chatlog.errors import ContractError
 from chatlog.pipeline import INGEST
@@ -27,7 +29,7 @@ from chatlog.sources import Reject, reader
 from chatlog.sources.chunks import Chunk
 from chatlog.sources.decode import decode, decode_exactly
 from chatlog.sources.framing import Raw, raw_records
-from chatlog.sources.record import Reader, Rounded
+from chatlog.sources.record import Draft, Reader, Rounded
 from chatlog.sources.tables import table_rows
 from chatlog.sources.values import exact
 
@@ -51,25 +53,29 @@ def run_ingest_unit(unit: Unit, chunk: Chunk, options: Mapping[str, Any], limits
         return _finish_fault(run, unit, chunk, chunk.fault, begun)
     chosen = reader(chunk.reader)
     config = chosen.config.model_validate(options)
-    told = Told(chunk.label, chosen, config, limits, user_key(run))
+    key = user_key(run)
+    told = Told(chunk.label, chosen, config, limits, key, read_tombstones(run, key))
     flat = flat_file(run, chunk, limits)
     with _without_collections():
         rows, rejects = told.read(_records(flat, chunk, limits), chunk.first_record)
     check_unchanged(chunk, flat, None if chosen.also_read else told.read_records)
-    if told.records != rows.num_rows + rejects.num_rows:
+    if told.records != rows.num_rows + rejects.num_rows + told.forgotten:
         raise ContractError(f"{chunk.label}: {told.records} records, {rows.num_rows} rows, {rejects.num_rows} rejects")
     write_table(run.rejects(unit.shard), rejects, vast=["raw"])
-    key = pa.chunked_array([pa.array(range(unit.shard << 32, (unit.shard << 32) + rows.num_rows), KEY.type)])
+    # What was forgotten leaves its place empty: rows have the keys that they had before.
+    places = np.delete(np.arange(told.places, dtype=np.int64), told.gaps)
+    keys = pa.chunked_array([pa.array((unit.shard << 32) + places, KEY.type)])
     counts = {
         "records": told.records,
         "read": told.read_records,
         "rejects": rejects.num_rows,
+        "forgotten": told.forgotten,
         "reasons": dict(told.reasons),
         "source_bytes": max(chunk.end - chunk.start, 0),
         "file": chunk.label,
         "reader": chunk.reader,
     }
-    return finish(run, INGEST, VERSION, unit, key, rows, begun, counts=counts)
+    return finish(run, INGEST, VERSION, unit, keys, rows, begun, counts=counts)
 
 
 @contextmanager
@@ -124,12 +130,27 @@ def _inside(record: Raw, names: Sequence[str], limit: int) -> list[Any] | None:
 class Told:
     """Turns records into rows and rejects, and counts every one of them."""
 
-    def __init__(self, label: str, chosen: Reader, config: Any, limits: ShardLimits, key: UserKey) -> None:
+    def __init__(
+        self,
+        label: str,
+        chosen: Reader,
+        config: Any,
+        limits: ShardLimits,
+        key: UserKey,
+        stones: Tombstones | None = None,
+    ) -> None:
         self.label = label
         self.reader = chosen
         self.config = config
         self.limits = limits
         self.key = key
+        self.stones = stones or Tombstones(key)
+        self.forgotten = 0
+        """Conversations, and records that could not be read, of those who were forgotten."""
+        self.places = 0
+        """Rows that there would be, had nobody been forgotten."""
+        self.gaps: list[int] = []
+        """The places of those that there are not."""
         self.read_records = 0
         """Lines, elements or Parquet rows."""
         self.records = 0
@@ -149,10 +170,18 @@ class Told:
                 drafts = self._drafts(record)
             except Reject as reject:
                 self.records += 1
+                if self.stones and self.stones.hold_any_of(_bytes_of(record)):
+                    self.forgotten += 1
+                    continue
                 self.reasons[reject.reason] += 1
                 rejects.append(self._reject(number, offset, record, reject))
                 continue
             self.records += len(drafts)
+            self.places += len(drafts)
+            if self.stones and self._is_forgotten(builder, _bytes_of(record), drafts):
+                self.gaps += range(self.places - len(drafts), self.places)
+                self.forgotten += len(drafts)
+                continue
             for part, draft in enumerate(drafts):
                 builder.add(number, _bytes_of(record), part, draft)
             if len(builder) >= _BATCH:
@@ -160,7 +189,14 @@ class Told:
         rows.append(builder.table())
         return pa.concat_tables(rows), pa.Table.from_pylist(rejects, schema=REJECTS)
 
-    def _drafts(self, record: Any) -> Sequence[Any]:
+    def _is_forgotten(self, builder: RowBuilder, raw: bytes, drafts: Sequence[Draft]) -> bool:
+        """Whether a conversation of the record was forgotten: sides of a battle and branches of a tree share turns."""
+        return any(
+            self.stones.hold(builder.id_of(raw, part, draft), builder.user_of(draft))
+            for part, draft in enumerate(drafts)
+        )
+
+    def _drafts(self, record: Any) -> Sequence[Draft]:
         if isinstance(record, Raw) and record.size > self.limits.max_record_bytes:
             kept = "" if not record.left_out else f"; only its first {len(record.raw)} are kept here"
             raise Reject("too_large", f"{record.size} bytes; the limit is ingest.max_record_bytes{kept}")

@@ -41,12 +41,11 @@ class RowBuilder:
         battle = draft.battle_id
         self.rows.append(
             (
-                # A source without ids gets a keyed hash of the record: the same record elsewhere has the same id.
-                draft.conversation_id or self.key.hash(b"record", raw, str(part).encode()),
+                self.id_of(raw, part, draft),
                 record,
                 draft.model,
                 draft.created_at,
-                None if draft.user_id is None else self._user(draft.user_id),
+                self.user_of(draft),
                 draft.system,
                 draft.feedback,
                 None if battle is None else self.key.hash(b"battle", battle.encode("utf-8", "replace")),
@@ -59,12 +58,21 @@ class RowBuilder:
         self.turns += draft.messages
         self.offsets.append(len(self.turns))
 
+    def id_of(self, raw: bytes, part: int, draft: Draft) -> str:
+        """The conversation_id of a draft, the `part`-th that a record told."""
+        # A source without ids gets a keyed hash of the record: the same record elsewhere has the same id.
+        return draft.conversation_id or self.key.hash(b"record", raw, str(part).encode())
+
+    def user_of(self, draft: Draft) -> str | None:
+        """The user_key of a draft."""
+        return None if draft.user_id is None else self._user(draft.user_id)
+
     def _user(self, user: str) -> str:
         found = self._users.get(user)
         if found is None:
             if len(self._users) >= _LONGEST_CACHE:
                 self._users.clear()
-            found = self._users[user] = self.key.hash(b"user", user.encode("utf-8", "replace"))
+            found = self._users[user] = self.key.of_user(user)
         return found
 
     def table(self) -> pa.Table:

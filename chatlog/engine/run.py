@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from chatlog.engine.environment import record_environment
 from chatlog.engine.events import Listener, ShardDone, StepDone, StepStarted, silent
-from chatlog.engine.identity import digest, of_step
+from chatlog.engine.forgetting import apply_tombstones
 from chatlog.engine.intake import IngestShard, plan_ingest, stored_shards
 from chatlog.engine.local import Work, run_units
+from chatlog.engine.prints import Prints, failures, fingerprints
 from chatlog.engine.shard import Unit
 from chatlog.engine.store import Run, lock, open_run
+from chatlog.engine.tombstones import with_shared
+from chatlog.engine.userkey import user_key
 from chatlog.engine.whole import run_global
 from chatlog.errors import ConfigError
 from chatlog.pipeline import INGEST, Pipeline, Plan, PlannedStep, parse, plan
@@ -23,9 +27,6 @@ from chatlog.stage import GlobalStage, Stage
 _BYTES_A_WORKER: Final = 8 << 20
 _ROWS_A_WORKER: Final = 1_000
 """What one more process is started for: it imports packages and loads a model before its first row."""
-
-Prints = dict[str, list[str]]
-"""Stage to the fingerprints of its shards."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,11 @@ def run(
     if workers is not None and workers < 1:
         raise ConfigError(f"workers should be at least 1, found {workers}")
     folder = Run(Path(out))
-    before = os.umask(0o077)
-    try:
-        _check_folder(folder, pipeline)
-        with lock(folder):
-            keep_pipeline(folder, pipeline)
-            return _run(folder, pipeline, planned, workers, retry_errors, listener)
-    finally:
-        os.umask(before)
+    _check_folder(folder, pipeline)
+    with lock(folder):
+        keep_pipeline(folder, pipeline)
+        forget_first(folder, pipeline)
+        return _run(folder, pipeline, planned, workers, retry_errors, listener)
 
 
 def pipeline_of(root: str | Path) -> tuple[Run, Pipeline]:
@@ -129,13 +127,15 @@ def _run(
         stale = [shard for shard, print_ in enumerate(prints[name]) if not folder.is_done(name, shard, print_)]
         if retry_errors and step is not None:
             stale += sorted(failures(folder, step, prints[name]))
+        if stale:
+            record_environment(folder)
         listener(StepStarted(name, len(shards), len(shards) - len(stale)))
         if step is None:
             size = sum(shards[shard].chunk.end - shards[shard].chunk.start for shard in stale)
             workers = asked or _worth(size, _BYTES_A_WORKER)
-            sidecars = run_units(_ingest_work(folder, pipeline, shards, stale), workers)
+            sidecars = run_units(ingest_work(folder, pipeline, shards, stale), workers)
         elif isinstance(step.step.stage, GlobalStage):
-            units = [_unit(folder, step, shard, print_) for shard, print_ in enumerate(prints[name])]
+            units = [unit_of(folder, step, shard, print_) for shard, print_ in enumerate(prints[name])]
             sidecars = run_global(folder, step, units) if stale else iter(())
         else:
             sidecars = _run_rows(folder, step, prints[name], stale, asked)
@@ -164,29 +164,33 @@ def run_stage(
         ContractError: the stage broke its promise.
     """
     planned = plan(pipeline, until=name)
-    before = os.umask(0o077)
-    try:
-        with lock(folder):
-            shards = stored_shards(folder, pipeline)
-            prints: Prints = {INGEST: [shard.fingerprint for shard in shards]}
-            for step in planned.steps:
-                prints[step.name] = fingerprints(folder, step, prints, len(shards))
-            step = planned.steps[-1]
-            for source in sorted(set(step.inputs.values())):
-                left = [at for at, print_ in enumerate(prints[source]) if not folder.is_done(source, at, print_)]
-                if left or not shards:
-                    raise ConfigError(
-                        f"{folder.root} is not that far: {source} has {len(left)} shards left to make; run its "
-                        "pipeline again first"
-                    )
-            keep_pipeline(folder, pipeline)
-            begun = time.monotonic()
-            stale = [shard for shard, print_ in enumerate(prints[name]) if not folder.is_done(name, shard, print_)]
-            listener(StepStarted(name, len(shards), len(shards) - len(stale)))
-            _tell(name, _run_rows(folder, step, prints[name], stale, workers), len(stale), begun, listener)
-            return len(stale)
-    finally:
-        os.umask(before)
+    with lock(folder):
+        forget_first(folder, pipeline)
+        shards = stored_shards(folder, pipeline)
+        prints: Prints = {INGEST: [shard.fingerprint for shard in shards]}
+        for step in planned.steps:
+            prints[step.name] = fingerprints(folder, step, prints, len(shards))
+        step = planned.steps[-1]
+        for source in sorted(set(step.inputs.values())):
+            left = [at for at, print_ in enumerate(prints[source]) if not folder.is_done(source, at, print_)]
+            if left or not shards:
+                raise ConfigError(
+                    f"{folder.root} is not that far: {source} has {len(left)} shards left to make; run its "
+                    "pipeline again first"
+                )
+        keep_pipeline(folder, pipeline)
+        begun = time.monotonic()
+        stale = [shard for shard, print_ in enumerate(prints[name]) if not folder.is_done(name, shard, print_)]
+        listener(StepStarted(name, len(shards), len(shards) - len(stale)))
+        _tell(name, _run_rows(folder, step, prints[name], stale, workers), len(stale), begun, listener)
+        return len(stale)
+
+
+def forget_first(folder: Run, pipeline: Pipeline) -> None:
+    """Takes out who was forgotten by an interrupted `chatlog forget`, or in another run of the same operator."""
+    stones = with_shared(folder, user_key(folder))
+    if stones.pending:
+        apply_tombstones(folder, pipeline, stones)
 
 
 def keep_pipeline(folder: Run, pipeline: Pipeline) -> None:
@@ -202,7 +206,7 @@ def _run_rows(
     # What is to be made although it is done is asked for because of the rows that failed.
     units = [
         replace(unit, repeat=folder.is_done(step.name, unit.shard, unit.fingerprint))
-        for unit in (_unit(folder, step, shard, prints[shard]) for shard in stale)
+        for unit in (unit_of(folder, step, shard, prints[shard]) for shard in stale)
     ]
     return run_units([(unit, {}) for unit in units], workers)
 
@@ -221,49 +225,9 @@ def _worth(size: int, share: int) -> int:
     return min(os.cpu_count() or 1, 1 + size // share)
 
 
-def fingerprints(folder: Run, step: PlannedStep, prints: Prints, shards: int) -> list[str]:
-    """The fingerprint of a step on each shard, from those of the stages before it and what failed there."""
-    read = {writer: _as_read(folder, writer, prints[writer]) for writer in set(step.inputs.values())}
-    if isinstance(step.step.stage, GlobalStage):
-        whole = of_step(step, {column: read[writer] for column, writer in step.inputs.items()})
-        return [whole] * shards
-    return [
-        of_step(step, {column: read[writer][shard] for column, writer in step.inputs.items()})
-        for shard in range(shards)
-    ]
-
-
-def _as_read(folder: Run, writer: str, prints: list[str]) -> list[str]:
-    """The fingerprints of a stage's shards as those that read them see them.
-
-    A shard with rows that failed is another one once they were repeated, though it was made by the same
-    settings from the same inputs; when none has failed, or none any more, it is told by its fingerprint alone.
-    """
-    from chatlog.stages import STAGES
-
-    if not any(stage.name == writer and isinstance(stage, Stage) and stage.retry for stage in STAGES):
-        return prints
-    read = []
-    for shard, print_ in enumerate(prints):
-        sidecar = folder.read_sidecar(writer, shard) or {}
-        other = sidecar.get("fingerprint") == print_ and sidecar.get("failed")
-        read.append(digest([print_, sidecar.get("sha256")]) if other else print_)
-    return read
-
-
-def failures(folder: Run, step: PlannedStep, prints: list[str]) -> dict[int, int]:
-    """The shards of a step that are done but for rows that failed, and how many rows that are."""
-    found = {}
-    for shard, print_ in enumerate(prints):
-        count = (folder.read_sidecar(step.name, shard) or {}).get("failed", 0)
-        if count and folder.is_done(step.name, shard, print_):
-            found[shard] = count
-    return found
-
-
 def ingest_counts(folder: Run, shards: int) -> dict[str, int]:
-    """Records, rows and rejects over all shards; 'read' counts lines, elements or Parquet rows."""
-    totals = {"read": 0, "records": 0, "rows": 0, "rejects": 0}
+    """Records, rows, rejects and forgotten records over all shards; 'read' counts lines, elements or Parquet rows."""
+    totals = {"read": 0, "records": 0, "rows": 0, "rejects": 0, "forgotten": 0}
     for shard in range(shards):
         sidecar = folder.read_sidecar(INGEST, shard) or {}
         for name in totals:
@@ -271,7 +235,8 @@ def ingest_counts(folder: Run, shards: int) -> dict[str, int]:
     return totals
 
 
-def _ingest_work(folder: Run, pipeline: Pipeline, shards: list[IngestShard], stale: list[int]) -> list[Work]:
+def ingest_work(folder: Run, pipeline: Pipeline, shards: Sequence[IngestShard], stale: Sequence[int]) -> list[Work]:
+    """The units that make the ingest shards `stale` of all `shards` in a folder."""
     limits = pipeline.limits.model_dump()
     return [
         (
@@ -286,7 +251,8 @@ def _ingest_work(folder: Run, pipeline: Pipeline, shards: list[IngestShard], sta
     ]
 
 
-def _unit(folder: Run, step: PlannedStep, shard: int, fingerprint: str) -> Unit:
+def unit_of(folder: Run, step: PlannedStep, shard: int, fingerprint: str) -> Unit:
+    """The unit that makes one shard of a step in a folder."""
     config = step.step.config.model_dump(mode="json")
     return Unit(str(folder.root), step.name, config, shard, dict(step.inputs), step.step.where, fingerprint)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatlog.engine.intake import stored_shards
-from chatlog.engine.run import Prints, fingerprints, pipeline_of
+from chatlog.engine.prints import Prints, fingerprints
+from chatlog.engine.run import pipeline_of
 from chatlog.engine.store import Run
 from chatlog.pipeline import INGEST, Pipeline, PlannedStep, plan
 

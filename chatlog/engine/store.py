@@ -124,7 +124,7 @@ def open_run(root: Path) -> Run:
 
 @contextmanager
 def lock(run: Run) -> Iterator[None]:
-    """Makes the folder (mode 0700) and holds it for one process at a time.
+    """Makes the folder (mode 0700) and holds it for one process at a time; files made meanwhile are the owner's alone.
 
     Raises:
         ConfigError: another process works on the folder, or it cannot be made.
@@ -143,7 +143,11 @@ def lock(run: Run) -> Iterator[None]:
         for leftover in run.root.glob("*/.tmp-*"):
             if leftover.is_file() and _TEMPORARY.match(leftover.name):
                 leftover.unlink(missing_ok=True)
-        yield
+        before = os.umask(0o077)
+        try:
+            yield
+        finally:
+            os.umask(before)
 
 
 def dump_json(value: Any) -> bytes:

@@ -29,6 +29,10 @@ class UserKey:
         message = b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])
         return hmac.digest(self.secret, message, "sha256").hex()[:_LENGTH]
 
+    def of_user(self, user: str) -> str:
+        """The `user_key` of a user's id or IP address, as a source tells it."""
+        return self.hash(b"user", user.encode("utf-8", "replace"))
+
     @property
     def id(self) -> str:
         """A public name of the key, for fingerprints; tells nothing of the key."""
@@ -56,9 +60,14 @@ def user_key(run: Run) -> UserKey:
     return UserKey(_read(path))
 
 
-def _operators_key() -> bytes:
+def state_folder() -> Path:
+    """The operator's own folder: `$XDG_STATE_HOME/chatlog`, by default in `~/.local/state`."""
     state = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
-    path = Path(state) / "chatlog" / _FILE
+    return Path(state) / "chatlog"
+
+
+def _operators_key() -> bytes:
+    path = state_folder() / _FILE
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 
+from chatlog.engine.identity import column_digests
 from chatlog.engine.shard import Unit, check_output, picked_rows, scatter, seal, told_without_text, write_part
 from chatlog.engine.store import Run, read_columns, write_table
 from chatlog.errors import ContractError
@@ -56,7 +57,8 @@ def run_global(run: Run, step: PlannedStep, units: Sequence[Unit]) -> Iterator[d
         picked = picked_rows(table, where)
         check_output(stage.name, made, stage.writes, table.num_rows if picked is None else len(picked))
         whole = scatter(made.select(stage.writes.names), picked, table.num_rows)
-        sidecars.append(write_part(run, stage.name, stage.version, unit, table[KEY.name], whole, begun))
+        sidecar = write_part(run, stage.name, stage.version, unit, table[KEY.name], whole, begun)
+        sidecars.append(sidecar | {"columns": column_digests(whole)})
         begun = time.monotonic()  # the first shard's seconds hold the work for all of them, the others' their own
     with told_without_text(stage.name, len(units)):
         more = next(each, None)

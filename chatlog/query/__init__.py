@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from chatlog.query.release_file import release_queries
 from chatlog.query.summary import add_memos
 from chatlog.query.types import first_line
 from chatlog.query.views import HIDDEN, derive, make_views, parts_of
+from chatlog.settings import ReleaseSpec
 
 __all__ = [
     "HIDDEN",
@@ -34,20 +36,33 @@ __all__ = [
 
 @contextmanager
 def connect(
-    root: str | Path, *, memory: str = MEMORY, threads: int | None = None, writes: Path | None = None
+    root: str | Path,
+    *,
+    memory: str = MEMORY,
+    threads: int | None = None,
+    release: ReleaseSpec | None = None,
+    writes: Path | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the views of a run.
 
     Views: conversations, summary (conversations without their texts, with figures of them), messages, pii,
     contamination, topics, rejects, stages, funnel, decisions (row_id, reason), embeddings (row_id, embedding),
-    canaries (what `chatlog pii --canaries` measured). The connection can read the run's Parquet files and no others,
-    and write the one file `writes`.
+    canaries (what `chatlog pii --canaries` measured). The connection can read the run's Parquet files and no others.
+
+    Args:
+        root: the run folder.
+        memory: DuckDB's limit.
+        threads: DuckDB's; all cores for None.
+        release: a [release] that takes the place of the pipeline's own in `decisions`.
+        writes: the one file that COPY can write.
 
     Raises:
-        ConfigError: the folder holds no run, or `memory` is no size.
+        ConfigError: the folder holds no run, [release] does not fit it, or `memory` is no size.
         DataError: a part file is damaged.
     """
     run, pipeline = pipeline_of(root)
+    if release is not None:
+        pipeline = replace(pipeline, release=release)
     with duckdb.connect() as connection:
         try:
             parts = parts_of(run, pipeline)

@@ -63,7 +63,7 @@ def fresh_summary(parts: Parts) -> list[Path] | None:
     shards = parts.done[INGEST]
     if not shards or not all(_kept(parts.run, _part(shard), _shard_key(parts, shard)) for shard in shards):
         return None
-    return [parts.run.part(FOLDER, shard) for shard in shards]
+    return [parts.run.root / FOLDER / f"{_part(shard)}.parquet" for shard in shards]
 
 
 def fresh_decisions(parts: Parts) -> Path | None:
@@ -88,7 +88,9 @@ def keep_summary(root: str | Path, told: Callable[[str], None] = lambda line: No
         told(f"reading the conversations of {len(stale)} of {len(keys)} shards once, for the figures in summary")
     with _writing(run), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         list(pool.map(lambda shard: _keep_shard(parts, shard, keys[shard]), stale))
-    run.remove_shards_from([FOLDER], parts.shards)
+    for path in (run.root / FOLDER).glob("figures-*"):
+        if path.stem not in {_part(shard) for shard in keys}:
+            path.unlink(missing_ok=True)
 
 
 def keep_decisions(root: str | Path, told: Callable[[str], None] = lambda line: None) -> None:
@@ -149,7 +151,8 @@ def _kept(run: Run, name: str, key: str) -> bool:
 
 
 def _part(shard: int) -> str:
-    return f"part-{shard:05d}"
+    # Not "part-": to forget someone removes all tables of a run that are no parts.
+    return f"figures-{shard:05d}"
 
 
 def _shard_key(parts: Parts, shard: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from chatlog.assets import asset
+from chatlog.deciding import sampled, with_parameters
 from chatlog.engine.intake import planned_shards
 from chatlog.engine.measured import canary_rows
 from chatlog.engine.store import Run
@@ -138,10 +139,17 @@ def derive(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def live_decisions(pipeline: Pipeline) -> str:
-    """The query that decides what is released: row_id, reason."""
+    """The query that decides what is released: row_id, reason; whole, with its parameters and its sample.
+
+    Raises:
+        ConfigError: [release] does not fit the run.
+    """
     if pipeline.release is None:
         return "SELECT NULL::BIGINT AS row_id, NULL::VARCHAR AS reason WHERE false"
-    return release_queries(pipeline.release.select)[0]
+    decide, _ = with_parameters(release_queries(pipeline.release.select), pipeline.release)
+    writers = pipeline.writers()
+    columns = [KEY.name, *_shown(writers), *(field.name for field in _unwritten(writers))]
+    return sampled(decide, pipeline.release, columns)
 
 
 def over_files(name: str, files: Iterable[Path], spell: Spell = str) -> str:
@@ -160,19 +168,27 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], s
 
 def joined(planned: Sequence[str], writers: dict[str, str]) -> list[str]:
     """The stages that `conversations` joins to ingest: those that wrote a column last that it shows."""
-    shown = {stage for column, stage in writers.items() if column not in HIDDEN}
+    shown = set(_shown(writers).values())
     return [stage for stage in planned if stage in shown]
 
 
 def _conversations(planned: list[str], writers: dict[str, str]) -> str:
     """The join of all stages by key: every column from its last writer, null where no stage wrote it."""
-    columns = [f'stage_{stage}."{column}"' for column, stage in writers.items() if column not in HIDDEN]
+    columns = [f'stage_{stage}."{column}"' for column, stage in _shown(writers).items()]
+    columns += [f'NULL::{sql_type(field.type)} AS "{field.name}"' for field in _unwritten(writers)]
+    joins = "".join(f" LEFT JOIN stage_{name} USING (row_id)" for name in joined(planned, writers))
+    return f"CREATE VIEW conversations AS SELECT stage_{INGEST}.row_id, {', '.join(columns)} FROM stage_{INGEST}{joins}"
+
+
+def _shown(writers: dict[str, str]) -> dict[str, str]:
+    return {column: stage for column, stage in writers.items() if column not in HIDDEN}
+
+
+def _unwritten(writers: dict[str, str]) -> Iterator[pa.Field]:
     for stage in STAGES:
         for field in stage.writes:
             if field.name not in writers and field.name not in HIDDEN:
-                columns.append(f'NULL::{sql_type(field.type)} AS "{field.name}"')
-    joins = "".join(f" LEFT JOIN stage_{name} USING (row_id)" for name in joined(planned, writers))
-    return f"CREATE VIEW conversations AS SELECT stage_{INGEST}.row_id, {', '.join(columns)} FROM stage_{INGEST}{joins}"
+                yield field
 
 
 def _stage_rows(parts: Parts) -> pa.Table:

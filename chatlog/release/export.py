@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from chatlog.engine.intake import planned_shards
 from chatlog.engine.run import pipeline_of
 from chatlog.engine.status import stage_status
-from chatlog.engine.store import dump_json, write_bytes
+from chatlog.engine.store import Run, dump_json, write_bytes
 from chatlog.errors import ConfigError, ReleaseRefused
-from chatlog.pipeline import Pipeline, plan
-from chatlog.query import connect, first_line, release_queries
+from chatlog.pipeline import Pipeline, Plan, load, plan
+from chatlog.query import connect, first_line
 from chatlog.release.card import render_card
 from chatlog.release.checksums import write_checksums
+from chatlog.release.data import Split, write_data
+from chatlog.release.formats import FORMATS
+from chatlog.release.lineage import Ids, write_lineage
 from chatlog.release.provenance import PROVENANCE, provenance
+from chatlog.release.refusals import canaries_of, count_topics, refuse_forgotten, refuse_small_groups, shown
 from chatlog.release.rescan import refuse_identifiers
-from chatlog.schema import PUBLISHED
-
-_ROW_GROUP: Final = 1_000
-"""Rows of a row group: small, so that the Hub's viewer and streaming readers fetch little."""
+from chatlog.release.splits import placed_query
+from chatlog.settings import ReleaseSpec
 
 
 @dataclass(frozen=True)
@@ -37,27 +38,93 @@ class Release:
         folder: where it lies.
         released: conversations in it.
         dropped: conversations left out, by reason.
-        files: Parquet files, relative to the folder.
+        splits: their names, Parquet files (relative to the folder) and rows.
     """
 
     folder: Path
     released: int
     dropped: dict[str, int]
-    files: list[str]
+    splits: Sequence[Split]
+
+    @property
+    def files(self) -> list[str]:
+        """The Parquet files of all splits."""
+        return [file for split in self.splits for file in split.files]
 
 
-def export(root: str | Path, out: str | Path) -> Release:
+@dataclass(frozen=True)
+class Finished:
+    """A run that can be released.
+
+    Attributes:
+        run: its folder.
+        pipeline: its pipeline, with the [release] that is asked for.
+        spec: that.
+        plan: its steps.
+    """
+
+    run: Run
+    pipeline: Pipeline
+    spec: ReleaseSpec
+    plan: Plan
+
+
+def export(
+    root: str | Path, out: str | Path, recipe: str | Path | None = None, overrides: Sequence[str] = ()
+) -> Release:
     """Writes the release of a finished run to the folder `out`, whole or not at all.
 
     A release that lies there already is replaced.
 
+    Args:
+        root: the run folder.
+        out: the release's folder.
+        recipe: a pipeline file whose [release] takes the place of the run's own; nothing is run again.
+        overrides: `release.key=value` texts for the recipe.
+
     Raises:
         ConfigError: no run, no [release] in its pipeline, stages left to run, `out` is something else,
-            or the release query fails.
-        ReleaseRefused: `messages` was last written by something other than `redact`, the accounts do
-            not balance, or an identifier with a valid checksum is left.
+            the run lacks a stage that the recipe's release reads, or the release query fails.
+        ReleaseRefused: `messages` was last written by something other than `redact`, the accounts do not balance, an
+            identifier with a valid checksum or a canary is left, a published group is of too few users, or somebody
+            who was forgotten is in it.
     """
+    ready = finished(root, recipe, overrides)
+    run, pipeline, spec = ready.run, ready.pipeline, ready.spec
+    folder = Path(out)
+    if folder.exists() and any(folder.iterdir()) and not (folder / PROVENANCE).exists():
+        raise ConfigError(f"{folder} exists and is not a release; give a folder that is empty or new")
+    partial = folder.parent / f".{folder.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "data").mkdir(parents=True)
+    try:
+        with connect(root, release=spec) as connection:
+            dropped = decide(connection)
+            released = dropped.pop("", 0)
+            refuse_forgotten(run, connection)
+            splits = write_checked(connection, ready, partial, released)
+            files = [file for split in splits for file in split.files]
+            write_lineage(run, pipeline, connection, files, partial, Ids.of(spec), planned_shards(run))
+            told = provenance(run, pipeline, ready.plan, connection, released, dropped, files)
+            told["splits"] = {split.name: {"files": list(split.files), "rows": split.rows} for split in splits}
+            write_bytes(partial / PROVENANCE, dump_json(told))
+            render_card(connection, spec, told, partial)
+        write_checksums(partial)
+        _put_in_place(partial, folder)
+    except duckdb.Error as error:
+        raise ConfigError(f"the release query {spec.select.name} failed: {first_line(error)}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return Release(folder, released, dropped, splits)
+
+
+def finished(root: str | Path, recipe: str | Path | None = None, overrides: Sequence[str] = ()) -> Finished:
+    """The run in a folder, once every stage is done and `messages` was last written by `redact`; raises as export."""
     run, pipeline = pipeline_of(root)
+    if recipe is not None:
+        pipeline = replace(pipeline, release=_release_of(recipe, pipeline, overrides))
+    elif overrides:
+        raise ConfigError("settings are given for a recipe; name one, or change the run's own pipeline")
     spec = pipeline.release
     if spec is None:
         raise ConfigError(f"the pipeline {pipeline.name} has no [release]; add one that names `select` and `card`")
@@ -71,39 +138,44 @@ def export(root: str | Path, out: str | Path) -> Release:
     if left or not planned_shards(run):
         missing = ", ".join(f"{stage} ({count} shards)" for stage, count in left.items()) or "ingest"
         raise ConfigError(f"{run.root} is not finished: {missing} left; run the pipeline again first")
-    folder = Path(out)
-    if folder.exists() and any(folder.iterdir()) and not (folder / PROVENANCE).exists():
-        raise ConfigError(f"{folder} exists and is not a release; give a folder that is empty or new")
-    partial = folder.parent / f".{folder.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "data").mkdir(parents=True)
-    try:
-        with connect(root) as connection:
-            dropped = _decide(connection)
-            released = dropped.pop("", 0)
-            files = _write_data(connection, pipeline, planned_shards(run), released, partial)
-            told = provenance(run, pipeline, planned, connection, released, dropped, files)
-            write_bytes(partial / PROVENANCE, dump_json(told))
-            render_card(connection, spec, told, partial)
-        write_checksums(partial)
-        _put_in_place(partial, folder)
-    except duckdb.Error as error:
-        raise ConfigError(f"the release query {spec.select.name} failed: {first_line(error)}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return Release(folder, released, dropped, files)
+    return Finished(run, pipeline, spec, planned)
 
 
-def _decide(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+def _release_of(recipe: str | Path, pipeline: Pipeline, overrides: Sequence[str]) -> ReleaseSpec:
+    """The [release] of another recipe, once the run has the stages that its query reads."""
+    other = load(recipe, overrides)
+    if other.release is None:
+        raise ConfigError(f"the recipe {recipe} has no [release]; add one that names `select` and `card`")
+    ran = {step.stage.name for step in pipeline.steps}
+    words = set(re.findall(r"\w+", re.sub(r"--.*", "", other.release.select.read_text(encoding="utf-8"))))
+    for step in other.steps:
+        read = sorted(words & set(step.stage.writes.names)) if step.stage.name not in ran else []
+        if read:
+            raise ConfigError(
+                f"the run lacks the stage {step.stage.name}, whose columns {', '.join(read)} "
+                f"{other.release.select.name} reads: add it to the run's pipeline and run it again"
+            )
+    return other.release
+
+
+def decide(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Conversations by the reason of their dropping, '' for the released ones, once all are accounted for."""
-    connection.execute("CREATE TEMP TABLE decided AS SELECT row_id, reason FROM decisions")
+    columns = [name for name, *_ in connection.execute("DESCRIBE decisions").fetchall()]
+    told_by = "coalesce(told_by, row_id)" if "told_by" in columns else "row_id"
+    connection.execute(f"CREATE TEMP TABLE decided AS SELECT row_id, reason, {told_by} AS told_by FROM decisions")
     rows = _number(connection, "SELECT count(*) FROM conversations")
     decided = _number(connection, "SELECT count(*) FROM decided")
     known = _number(connection, "SELECT count(DISTINCT row_id) FROM decided JOIN conversations USING (row_id)")
     if not rows == decided == known:
+        wrong = connection.execute(
+            "SELECT row_id FROM conversations FULL JOIN (SELECT row_id, count(*) AS n FROM decided GROUP BY 1) AS d "
+            "USING (row_id) WHERE n IS DISTINCT FROM 1 OR source IS NULL ORDER BY row_id"
+        ).fetchall()
+        ids = [row for (row,) in wrong]
         raise ReleaseRefused(
             f"the release query decides on {decided} rows, {known} of them distinct ones of the run, which has "
-            f"{rows}: `decide` should return each row_id once"
+            f"{rows}: `decide` should return each row_id once; rows {shown(ids)}",
+            ids,
         )
     reasons = connection.execute(
         "SELECT coalesce(reason, ''), count(*) FROM decided GROUP BY 1 ORDER BY count(*) DESC, 1"
@@ -117,73 +189,42 @@ def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(found[0])
 
 
-def _write_data(
-    connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, shards: int, released: int, folder: Path
-) -> list[str]:
-    assert pipeline.release is not None
-    size = pipeline.release.shard_rows
-    count = max(1, -(-released // size))
-    names = [f"data/train-{index:05d}-of-{count:05d}.parquet" for index in range(count)]
-    written = 0
-    for name, table in zip(names, _in_runs(_published(connection, pipeline, shards), size), strict=True):
-        refuse_identifiers(table)
-        with (folder / name).open("wb") as stream:
-            pq.write_table(
-                table, stream, compression="zstd", compression_level=6, row_group_size=_ROW_GROUP, write_page_index=True
-            )
-        written += table.num_rows
-    if written != released:
-        raise ReleaseRefused(f"`decide` releases {released} conversations, `publish` returned {written}")
-    return names
+def write_checked(connection: duckdb.DuckDBPyConnection, ready: Finished, folder: Path, released: int) -> list[Split]:
+    """Writes the data files of the `decided` rows to FOLDER/data, each looked through before it is written.
+
+    Raises:
+        ConfigError: the release query, `sort` or the canaries do not fit.
+        ReleaseRefused: an identifier or a canary is left, or a published group is of too few users.
+    """
+    run, spec = ready.run, ready.spec
+    _place(connection, spec, "dedup" in {step.name for step in ready.plan.steps})
+    count_topics(connection, spec)
+    canaries = canaries_of(run, spec)
+    ids = Ids.of(spec)
+
+    def check(table: pa.Table) -> None:
+        refuse_identifiers(table, ids.published)
+        canaries.refuse(table, ids.published)
+
+    splits = write_data(connection, spec, planned_shards(run), released, folder, check)
+    refuse_small_groups(connection, [folder / file for split in splits for file in split.files], spec, ids)
+    return splits
 
 
-def _published(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, shards: int) -> Iterator[pa.Table]:
-    """What `publish` makes of each run shard's released rows: flat memory however large the run is."""
-    assert pipeline.release is not None
-    _, publish = release_queries(pipeline.release.select)
-    target = PUBLISHED[pipeline.release.format]
-    for shard in range(shards):
-        low, high = shard << 32, (shard + 1) << 32
-        connection.execute(
-            "CREATE OR REPLACE TEMP VIEW released AS SELECT c.* FROM conversations AS c JOIN decided AS d "
-            f"ON c.row_id = d.row_id WHERE d.reason IS NULL AND c.row_id >= {low} AND c.row_id < {high} "
-            f"AND d.row_id >= {low} AND d.row_id < {high}"
+def _place(connection: duckdb.DuckDBPyConnection, spec: ReleaseSpec, clustered: bool) -> None:
+    """The table `placed`: which split each released row goes to, once the rows that are told together are complete."""
+    columns = [name for name, *_ in connection.execute("DESCRIBE conversations").fetchall()]
+    connection.execute(f"CREATE TEMP TABLE placed AS {placed_query(spec, columns, clustered)}")
+    together = FORMATS[spec.format].conversations_a_row
+    odd = _number(
+        connection,
+        f"SELECT count(*) FROM (SELECT unit FROM placed GROUP BY unit HAVING count(*) <> {together})",
+    )
+    if odd:
+        raise ReleaseRefused(
+            f"a row of {spec.format} tells {together} conversations, but {odd} are released with more or fewer: "
+            "`decide` should drop or release them together"
         )
-        table = connection.sql(publish).to_arrow_table()
-        yield _in_schema(table, target, pipeline.release.select)
-
-
-def _in_schema(table: pa.Table, target: pa.Schema, query: Path) -> pa.Table:
-    """The published columns under the format's exact types, then the flat ones as they are."""
-    missing = [name for name in target.names if name not in table.column_names]
-    if missing:
-        raise ConfigError(f"{query.name}: `publish` lacks the columns {', '.join(missing)} of the format")
-    extra = [field for field in table.schema if field.name not in target.names]
-    try:
-        return table.select([*target.names, *(field.name for field in extra)]).cast(pa.schema([*target, *extra]))
-    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
-        raise ConfigError(
-            f"{query.name}: `publish` returns a column of another type than the format's: {type(error).__name__}"
-        ) from error
-
-
-def _in_runs(tables: Iterator[pa.Table], size: int) -> Iterator[pa.Table]:
-    """The rows of the tables in runs of `size`; at least one, perhaps empty, table."""
-    waiting: list[pa.Table] = []
-    rows = 0
-    given = False
-    last: pa.Table | None = None
-    for table in tables:
-        waiting.append(table)
-        rows += table.num_rows
-        last = table
-        while rows >= size:
-            whole = pa.concat_tables(waiting)
-            yield whole.slice(0, size)
-            given = True
-            waiting, rows = [whole.slice(size)], rows - size
-    if rows or (not given and last is not None):
-        yield pa.concat_tables(waiting)
 
 
 def _put_in_place(partial: Path, folder: Path) -> None:

@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from chatlog.errors import DataError
 from chatlog.models.weights import sha256_file
 from chatlog.release.checksums import files_of, read_checksums
-from chatlog.release.provenance import PROVENANCE
+from chatlog.release.formats import FORMATS
+from chatlog.release.provenance import read_provenance
 from chatlog.release.rescan import identifiers
 from chatlog.release.rescan import told as told_of
-from chatlog.schema import PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -43,12 +40,13 @@ def verify(folder: str | Path, run: str | Path | None = None) -> list[Check]:
         DataError: the folder is no release at all.
     """
     root = Path(folder)
-    told = _provenance(root)
+    told = read_provenance(root)
     counts = told["counts"]
     checks = [_checksums(root)]
     tables = [root / name for name in told["files"]]
     rows, faults, left = _data(tables, told["format"])
     dropped = sum(counts["dropped"].values())
+    told_a_row = FORMATS[told["format"]].conversations_a_row
     checks += [
         Check("columns and types are those of the format", not faults, "; ".join(faults) or told["format"]),
         Check(
@@ -72,28 +70,19 @@ def verify(folder: str | Path, run: str | Path | None = None) -> list[Check]:
             counts["released"] + dropped,
             f"{counts['rows']} = {counts['released']} + {dropped} ({_reasons(counts['dropped'])})",
         ),
-        _equal("rows in the files = released", rows, counts["released"], f"{rows} = {counts['released']}"),
+        _equal("rows in the files = released", rows * told_a_row, counts["released"], _held(rows, told_a_row, counts)),
     ]
     if run is not None:
         checks += _against_run(told, run)
     return checks
 
 
-def _provenance(root: Path) -> dict[str, Any]:
-    try:
-        told = orjson.loads((root / PROVENANCE).read_bytes())
-        for key in ("records", "rows", "rejects", "released"):
-            int(told["counts"][key])
-        dict(told["counts"]["dropped"]), dict(told["reject_reasons"]), list(told["files"]), PUBLISHED[told["format"]]
-    except OSError as error:
-        raise DataError(f"{root} is not a release: cannot read {PROVENANCE}: {error.strerror}") from error
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{root / PROVENANCE} is damaged: {type(error).__name__}") from error
-    return dict(told)
-
-
 def _equal(name: str, left: int, right: int, detail: str) -> Check:
     return Check(name, left == right, detail)
+
+
+def _held(rows: int, told_a_row: int, counts: dict[str, Any]) -> str:
+    return f"{rows}{f' x {told_a_row}' if told_a_row > 1 else ''} = {counts['released']}"
 
 
 def _reasons(reasons: dict[str, int]) -> str:
@@ -116,6 +105,7 @@ def _checksums(root: Path) -> Check:
 
 def _data(paths: list[Path], published: str) -> tuple[int, list[str], list[tuple[str, str]]]:
     """Rows, faults of form, and identifiers left, over all data files, a row group at a time."""
+    known = FORMATS[published]
     rows = 0
     left: list[tuple[str, str]] = []
     faults: dict[str, None] = {}
@@ -123,9 +113,9 @@ def _data(paths: list[Path], published: str) -> tuple[int, list[str], list[tuple
         try:
             for table in _row_groups(path):
                 rows += table.num_rows
-                faults |= dict.fromkeys(_faults(table, PUBLISHED[published]))
-                if "conversation_id" in table.column_names:
-                    left += identifiers(table)
+                faults |= dict.fromkeys(known.faults(table))
+                if known.id in table.column_names:
+                    left += identifiers(table, known.id)
         except (OSError, pa.ArrowException):
             faults[f"{path.name} cannot be read"] = None
     return rows, list(faults), left
@@ -137,24 +127,6 @@ def _row_groups(path: Path) -> Iterator[pa.Table]:
             yield file.schema_arrow.empty_table()
         for group in range(file.num_row_groups):
             yield file.read_row_group(group)
-
-
-def _faults(table: pa.Table, target: pa.Schema) -> Iterator[str]:
-    if table.column_names[: len(target)] != target.names:
-        yield f"the first columns should be {', '.join(target.names)}"
-        return
-    for field in target:
-        if table.schema.field(field.name).type != field.type:
-            yield f"{field.name} is {table.schema.field(field.name).type}, expected {field.type}"
-            return
-    lengths = pc.list_value_length(table["conversation"])
-    if (
-        not pc.all(pc.equal(lengths, pc.list_value_length(table["openai_moderation"])), skip_nulls=False).as_py()
-        and table.num_rows
-    ):
-        yield "openai_moderation does not hold one judgment a message"
-    if table["conversation_id"].null_count or pc.count_distinct(table["conversation_id"]).as_py() > table.num_rows:
-        yield "a conversation has no id"
 
 
 def _against_run(told: dict[str, Any], run: str | Path) -> Iterator[Check]:

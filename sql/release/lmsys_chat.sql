@@ -15,7 +15,9 @@ FROM conversations;
 
 -- publish: over `released`, the conversations that decide kept. The first seven columns are exactly those
 -- of lmsys-chat-1m; the flat ones beside them serve viewers that cannot open nested columns. Roles other
--- than user and assistant (tools, later system prompts) are left out, with their judgments.
+-- than user and assistant (tools, later system prompts) are left out, with their judgments. `told_topics` holds
+-- the topics that enough users of released rows asked about; no other is named. What the macros do stands in
+-- macros.sql.
 SELECT conversation_id,
        coalesce(model, 'unknown') AS model,
        list_transform(talk, lambda t: {'content': t.message.content, 'role': t.message.role}) AS conversation,
@@ -25,19 +27,8 @@ SELECT conversation_id,
        coalesce(redacted, false) AS redacted,
        flagged,
        moderation_status,
-       list_transform(list_filter([
-         {'name': 'harassment', 'hit': list_bool_or(list_transform(talk, lambda t: t.judgment.categories."harassment"))},
-         {'name': 'harassment/threatening', 'hit': list_bool_or(list_transform(talk, lambda t: t.judgment.categories."harassment/threatening"))},
-         {'name': 'hate', 'hit': list_bool_or(list_transform(talk, lambda t: t.judgment.categories."hate"))},
-         {'name': 'hate/threatening', 'hit': list_bool_or(list_transform(talk, lambda t: t.judgment.categories."hate/threatening"))},
-         {'name': 'self-harm', 'hit': list_bool_or(list_transform(talk, lambda t: t.judgment.categories."self-harm"))},
-         {'name': 'self-harm/instructions', 'hit': list_bool_or(list_transform(talk, lambda t: t.judgment.categories."self-harm/instructions"))},
-         {'name': 'self-harm/intent', 'hit': list_bool_or(list_transform(talk, lambda t: t.judgment.categories."self-harm/intent"))},
-         {'name': 'sexual', 'hit': list_bool_or(list_transform(talk, lambda t: t.judgment.categories."sexual"))},
-         {'name': 'sexual/minors', 'hit': list_bool_or(list_transform(talk, lambda t: t.judgment.categories."sexual/minors"))},
-         {'name': 'violence', 'hit': list_bool_or(list_transform(talk, lambda t: t.judgment.categories."violence"))},
-         {'name': 'violence/graphic', 'hit': list_bool_or(list_transform(talk, lambda t: t.judgment.categories."violence/graphic"))}
-       ], lambda c: c.hit), lambda c: c.name) AS flagged_categories,
+       flagged_categories(judgments) AS flagged_categories,
+       flat.*,
        language_code,
        topic,
        cluster_size AS told_times,
@@ -45,8 +36,10 @@ SELECT conversation_id,
        feedback, battle_id, battle_side, winner,
        strftime(created_at, '%Y-%m') AS month
 FROM (
-  SELECT released.*, CASE WHEN topic_id >= 0 THEN topics.label END AS topic,
-         list_filter(list_transform(messages, lambda m, i: {'message': m, 'judgment': moderation[i]}), lambda t: t.message.role IN ('user', 'assistant') AND t.message.content IS NOT NULL) AS talk
-  FROM released LEFT JOIN topics USING (topic_id)
+  SELECT *, list_transform(talk, lambda t: t.judgment) AS judgments, flat_scores(list_transform(talk, lambda t: t.judgment)) AS flat
+  FROM (
+    SELECT released.*, CASE WHEN topic_id IN (FROM told_topics) THEN topics.label END AS topic, only_dialogue(messages, moderation) AS talk
+    FROM released LEFT JOIN topics USING (topic_id)
+  )
 )
 ORDER BY row_id;

@@ -207,3 +207,18 @@ def test_a_document_that_keeps_its_records_in_a_list_is_read_one_by_one(tmp_path
     path.write_text(json.dumps({"chats": [*chats, 7]}, indent=1))
     summary = run(recipe([path], ["fingerprint"], reader="openwebui"), tmp_path / "run", workers=1)
     assert (summary.counts["read"], summary.counts["rejects"]) == (4, 1)
+
+
+def test_what_reads_a_global_stage_runs_again_only_where_its_values_changed(tmp_path: Path) -> None:
+    said = conversation(1, words="the same question about the same thing")
+    write_jsonl(tmp_path / "logs" / "a.jsonl", [conversation(2), conversation(3)])
+    write_jsonl(tmp_path / "logs" / "b.jsonl", [said, conversation(4)])
+    pipeline = recipe([tmp_path / "logs"], ["fingerprint", "dedup", {"use": "language", "where": "kept"}])
+    run(pipeline, tmp_path / "run")
+    # A longer telling of what b.jsonl tells: it is kept in place of that one, and nothing changes for a.jsonl.
+    longer = {**said, "messages": said["messages"] + conversation(5)["messages"]}
+    write_jsonl(tmp_path / "logs" / "c.jsonl", [longer])
+    made = run(pipeline, tmp_path / "run").made
+    assert made == {"ingest": 1, "fingerprint": 1, "dedup": 3, "language": 2}
+    whole = run(pipeline, tmp_path / "again")
+    assert whole.made["language"] == 3 and parts(tmp_path / "run") == parts(tmp_path / "again")

@@ -104,7 +104,7 @@ def test_a_damaged_or_forgotten_file_is_made_again(own_run: Path) -> None:
         keep_summary(own_run)
     part.write_bytes(whole)
     keep_summary(own_run)
-    (own_run / "summary" / "part-00001.parquet").write_bytes(b"PAR1")
+    (own_run / "summary" / "figures-00001.parquet").write_bytes(b"PAR1")
     assert fresh_summary(parts(own_run)) is None and told(own_run) == live
     keep_summary(own_run)
     assert told(own_run) == live
@@ -120,15 +120,15 @@ def test_a_smaller_log_leaves_nothing_behind(tmp_path: Path) -> None:
     run(recipe([logs], shard_rows=2), tmp_path / "run", workers=1)
     keep_summary(tmp_path / "run")
     assert sorted(path.name for path in (tmp_path / "run" / "summary").iterdir()) == [
-        "part-00000.json",
-        "part-00000.parquet",
+        "figures-00000.json",
+        "figures-00000.parquet",
     ]
     with connect(tmp_path / "run") as connection:
         assert rows_of(connection, "SELECT count(*) AS n, sum(turns) AS turns FROM summary") == [{"n": 2, "turns": 2}]
 
 
 def test_a_run_that_cannot_be_written_still_answers(own_run: Path) -> None:
-    (own_run / "summary" / "part-00000.parquet").mkdir(parents=True)
+    (own_run / "summary" / "figures-00000.parquet").mkdir(parents=True)
     with pytest.raises(DataError, match="cannot write"):
         keep_summary(own_run)
     assert len(told(own_run)["summary"]) == 504
