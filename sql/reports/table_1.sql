@@ -5,8 +5,8 @@
 WITH c AS (SELECT * FROM summary WHERE kept IS NOT FALSE)
 SELECT measure, value, lmsys_chat_1m
 FROM (
-  SELECT 1 AS place, 'conversations' AS measure, count(*)::DOUBLE AS value, 1000000.0 AS lmsys_chat_1m FROM c
-  UNION ALL SELECT 2, 'models', count(DISTINCT model), 25 FROM c
+  SELECT 1 AS place, 'conversations' AS measure, count(*)::DOUBLE AS value, 1000000::DOUBLE AS lmsys_chat_1m FROM c
+  UNION ALL SELECT 2, 'models', count(DISTINCT model) FILTER (model <> 'unknown'), 25 FROM c
   UNION ALL SELECT 3, 'users', nullif(count(DISTINCT user_key), 0), 210479 FROM c
   UNION ALL SELECT 4, 'languages', nullif(count(DISTINCT language) FILTER (language <> 'unknown'), 0), 154 FROM c
   UNION ALL SELECT 5, 'turns a conversation', round(avg(turns), 2), 2.0 FROM c
