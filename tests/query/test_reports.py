@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from chatlog.demo import sample_paths
 from chatlog.engine.run import run
 from chatlog.query import connect, rows_of
 from chatlog.query.reports import Report, report, reports
@@ -148,6 +149,18 @@ def test_votes_balance(demo: duckdb.DuckDBPyConnection) -> None:
     assert (
         sum(row["upvotes"] for row in told) == votes["upvote"] and sum(row["others"] for row in told) == votes["flag"]
     )
+
+
+def test_a_vote_that_is_logged_twice_counts_once(demo: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    log = sample_paths()["fastchat"].read_bytes()
+    files = [tmp_path / name for name in ("one.json", "two.json")]
+    for file in files:
+        file.write_bytes(log)
+    run(recipe(files, [], reader="fastchat"), tmp_path / "run", workers=1)
+    with connect(tmp_path / "run") as connection:
+        assert one(connection, "SELECT count(*) FROM conversations WHERE winner IS NOT NULL") == 32
+        assert answers(connection, "battles") == answers(demo, "battles")
+        assert answers(connection, "battle_pairs") == answers(demo, "battle_pairs")
 
 
 def test_accounts_agree_with_one_another(demo: duckdb.DuckDBPyConnection) -> None:

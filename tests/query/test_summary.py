@@ -12,6 +12,7 @@ import pytest
 from chatlog.engine.run import pipeline_of, run
 from chatlog.engine.store import Run, write_table
 from chatlog.errors import DataError
+from chatlog.forget import forget
 from chatlog.query import connect, rows_of
 from chatlog.query.reports import keep_for
 from chatlog.query.summary import forget_summary, fresh_decisions, fresh_summary, keep_decisions, keep_summary
@@ -154,3 +155,14 @@ def test_refusals_are_told_by_how_an_answer_opens(tmp_path: Path, answer: str, r
     run(recipe([write_jsonl(tmp_path / "log.jsonl", [record])], []), tmp_path / "run", workers=1)
     with connect(tmp_path / "run") as connection:
         assert rows_of(connection, "SELECT refusal, code FROM summary") == [{"refusal": refuses, "code": False}]
+
+
+def test_nothing_is_kept_of_those_who_were_forgotten(own_run: Path) -> None:
+    keep_for(own_run, "FROM funnel")
+    gone = told(own_run)["summary"][0]["conversation_id"]
+    forget(own_run, [gone])
+    assert not list((own_run / "summary").glob("*.parquet"))
+    assert gone not in {row["conversation_id"] for row in told(own_run)["summary"]}
+    keep_summary(own_run)
+    kept = pl.concat([pl.read_parquet(path) for path in sorted((own_run / "summary").glob("figures-*.parquet"))])
+    assert gone not in kept["conversation_id"].to_list() and len(kept) < 504
