@@ -28,12 +28,12 @@ CREATE VIEW funnel AS
 SELECT step, n, note FROM (
   SELECT 1 AS place, 'records' AS step, coalesce(sum(records), 0)::BIGINT AS n, 'conversations that the logs tell' AS note FROM stages WHERE stage = 'ingest'
   UNION ALL SELECT 2, 'rejects', count(*), 'records that no row could be made of' FROM rejects
-  UNION ALL SELECT 3, 'rows', count(*), 'conversations staged' FROM conversations
+  UNION ALL SELECT 3, 'rows', count(*), 'conversations staged' FROM summary
   UNION ALL SELECT 4, 'duplicates', count(*) FILTER (NOT kept),
-    format('{} snapshots, {} exact, {} near, {} contained', count(*) FILTER (duplicate_kind = 'snapshot'), count(*) FILTER (duplicate_kind = 'exact'), count(*) FILTER (duplicate_kind = 'near'), count(*) FILTER (duplicate_kind = 'contained')) FROM conversations
-  UNION ALL SELECT 5, 'redacted', count(*) FILTER (redacted), 'kept conversations in which something was replaced' FROM conversations
+    format('{} snapshots, {} exact, {} near, {} contained', count(*) FILTER (duplicate_kind = 'snapshot'), count(*) FILTER (duplicate_kind = 'exact'), count(*) FILTER (duplicate_kind = 'near'), count(*) FILTER (duplicate_kind = 'contained')) FROM summary
+  UNION ALL SELECT 5, 'redacted', count(*) FILTER (redacted), 'kept conversations in which something was replaced' FROM summary
   UNION ALL SELECT 6, 'flagged', count(*) FILTER (flagged),
-    format('{} judged, {} with a failed judgment', count(*) FILTER (moderation_status = 'ok'), count(*) FILTER (moderation_status = 'error')) FROM conversations
+    format('{} judged, {} with a failed judgment', count(*) FILTER (moderation_status = 'ok'), count(*) FILTER (moderation_status = 'error')) FROM summary
   UNION ALL SELECT 7, 'dropped', count(*) FILTER (reason IS NOT NULL), 'left out by the release query, see decisions' FROM decisions HAVING count(*) > 0
   UNION ALL SELECT 8, 'released', count(*) FILTER (reason IS NULL), 'what a release holds' FROM decisions HAVING count(*) > 0
 ) ORDER BY place;

@@ -1,4 +1,4 @@
-"""`chatlog sql`, `explain`, `rejects` and `report`."""
+"""`chatlog explain`, `rejects` and `report`."""
 
 from __future__ import annotations
 
@@ -13,41 +13,9 @@ from chatlog.cli.pipelines import RunFolder
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command()(sql)
     app.command()(explain)
     app.command()(rejects)
     app.command()(report)
-
-
-def sql(
-    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="One SELECT.")] = None,
-    file: Annotated[Path | None, typer.Option("-f", "--file", help="A file that holds the query.")] = None,
-    run: Annotated[Path, typer.Option("--run", metavar="RUN", help="Run folder.")] = Path("."),
-    as_json: AsJson = False,
-) -> None:
-    """Ask a run with DuckDB SQL, read-only.
-
-    The views are conversations, messages, topics, pii, canaries, contamination, rejects, stages, funnel,
-    decisions and embeddings.
-    """
-    from chatlog.errors import ConfigError
-    from chatlog.query import connect, rows_of
-
-    if (query is None) == (file is None):
-        raise ConfigError("give either a QUERY or a file with -f")
-    if file is not None:
-        try:
-            query = file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"cannot read {file}: {error.strerror}") from error
-    assert query is not None
-    with connect(run) as connection:
-        rows = rows_of(connection, query)
-    if as_json:
-        print_json({"rows": rows, "n": len(rows)})
-    else:
-        print_table(rows)
-        typer.echo(f"({len(rows)} rows)")
 
 
 def explain(

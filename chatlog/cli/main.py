@@ -21,6 +21,7 @@ from chatlog.cli import (
     pipelines,
     push,
     releases,
+    sql,
     topics,
     train,
 )
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.add_typer(demo.app, name="demo")
 pipelines.add_to(app)
+sql.add_to(app)
 inspect.add_to(app)
 browse.add_to(app)
 overlap.add_to(app)

@@ -27,6 +27,7 @@ from chatlog.release.provenance import PROVENANCE, provenance
 from chatlog.release.refusals import canaries_of, count_topics, refuse_forgotten, refuse_small_groups, shown
 from chatlog.release.rescan import refuse_identifiers
 from chatlog.release.splits import placed_query
+from chatlog.release.views import write_views
 from chatlog.settings import ReleaseSpec
 
 
@@ -111,6 +112,7 @@ def export(
             }
             write_bytes(partial / PROVENANCE, dump_json(told))
             describe(connection, spec, told, partial)
+        write_views(partial, spec.format)
         write_checksums(partial)
         _put_in_place(partial, folder)
     except duckdb.Error as error:

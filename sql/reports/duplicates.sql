@@ -7,6 +7,6 @@ SELECT source,
        count(*) FILTER (duplicate_kind = 'near') AS near,
        count(*) FILTER (duplicate_kind = 'contained') AS contained,
        count(*) FILTER (kept) AS kept
-FROM conversations
+FROM summary
 GROUP BY source
 ORDER BY source;
