@@ -14,6 +14,7 @@ import pytest
 from chatlog import run
 from chatlog.errors import ConfigError
 from chatlog.pipeline import parse
+from chatlog.query import release_queries
 from chatlog.release.export import Release, export
 from chatlog.release.formats import FORMATS
 from chatlog.release.verify import verify
@@ -255,11 +256,47 @@ def test_training_rows_are_questions_and_answers_by_turns(curated: Path, tmp_pat
         assert row["flagged"] is False
     assert any(row["messages"][0]["role"] == "system" for row in rows)
     assert made.dropped["flagged"] > 0 and made.dropped["not question and answer by turns"] > 0
-    # A cut answer goes, and its question with it; what was answered before stays.
-    with_cut = duckdb.sql(f"SELECT conversation_id, messages FROM '{curated}/run/ingest/*.parquet' WHERE truncated")
-    cut = {name: len(messages) for name, messages in with_cut.fetchall() if len(messages) > 2}
-    shorter = [row for row in rows if row["id"] in cut and 2 * row["turn"] < cut[row["id"]]]
-    assert shorter
+
+
+@pytest.mark.parametrize(
+    ("said", "truncated", "reason", "kept"),
+    [
+        ("ua", False, None, 2),
+        ("uaua", True, None, 2),  # the last answer is cut: it goes, and its question with it
+        ("uau", True, None, 2),  # the last answer is missing
+        ("uau", False, None, 2),
+        ("ua", True, "no whole answer", None),
+        ("uuaa", False, "not question and answer by turns", None),
+        ("uta", False, "not question and answer by turns", None),
+        ("auua", False, "not question and answer by turns", None),
+        ("u-", False, "no whole answer", None),
+    ],
+)
+def test_training_cuts_after_the_last_whole_answer(said: str, truncated: bool, reason: str | None, kept: int) -> None:
+    roles = {"u": ("user", "x"), "a": ("assistant", "y"), "t": ("tool", "z"), "-": ("assistant", "")}
+    messages = [dict(zip(("role", "content"), roles[letter], strict=True)) for letter in said]
+    row = {
+        "row_id": 0,
+        "kept": True,
+        "truncated": truncated,
+        "messages": messages,
+        "model": "m",
+        "conversation_id": "c",
+    }
+    empty = "duplicate_kind duplicate_of semantic_duplicate_of moderation_status flagged contaminated feedback"
+    more = (
+        "winner battle_side system language language_code topic_id cluster_size prompt_cluster_size redacted created_at"
+    )
+    decide, publish = release_queries(ROOT / "sql/release/training.sql")
+    with duckdb.connect() as connection:
+        connection.register("conversations", pa.Table.from_pylist([row | dict.fromkeys(f"{empty} {more}".split())]))
+        assert connection.execute(decide).fetchall() == [(0, reason)]
+        if reason is None:
+            typed = "system::VARCHAR AS system, created_at::TIMESTAMP AS created_at"
+            connection.execute(f"CREATE VIEW released AS SELECT * REPLACE ({typed}) FROM conversations")
+            connection.execute("CREATE TABLE topics (topic_id INT, label VARCHAR)")
+            (found,) = connection.execute(publish).fetchall()
+            assert found[1] == messages[:kept]
 
 
 def test_the_upvote_selection_takes_voted_answers_of_open_models(curated: Path, tmp_path: Path) -> None:
