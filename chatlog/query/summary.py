@@ -106,7 +106,7 @@ def keep_decisions(root: str | Path, told: Callable[[str], None] = lambda line: 
         add_memos(connection, parts)
         derive(connection)
         connection.execute(f"SET temp_directory = {quoted(str(run.root / 'tmp'))}")
-        table = connection.sql("SELECT row_id, reason FROM decisions").to_arrow_table()
+        table = connection.sql("FROM decisions").to_arrow_table()
         _keep(run, _DECISIONS, key, table)
 
 
