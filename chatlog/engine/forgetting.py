@@ -248,7 +248,8 @@ def _delete_whole(run: Run, pipeline: Pipeline) -> Iterator[str]:
                 run.forget(step.stage.name, shard)
     folders = [run.root / name for name in _stages(run) if name != _LEDGER]
     every = [path for each in folders for path in sorted(each.glob("*.parquet")) if not path.name.startswith("part-")]
-    for path in [*every, *(run.root / name for name in _WHOLE)]:
+    # What `chatlog db --copy` wrote here holds the conversations themselves.
+    for path in [*every, *(run.root / name for name in _WHOLE), *sorted(run.root.glob("*.duckdb"))]:
         with suppress(FileNotFoundError):
             path.unlink()
             yield path.relative_to(run.root).as_posix()
