@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+import duckdb
+
 from chatlog.errors import ConfigError
 from chatlog.settings import Parameter, ReleaseSpec, like
 
@@ -68,7 +70,7 @@ def sampled(decide: str, spec: ReleaseSpec, columns: Sequence[str]) -> str:
     strata = ", ".join(f"coalesce(c.\"{column}\"::VARCHAR, '')" for column in spec.stratify)
     wanted = str(spec.sample) if isinstance(spec.sample, int) else f"floor({spec.sample!r} * sum(size) + 0.5)"
     return f"""
-WITH decided AS MATERIALIZED ({decide}),
+WITH decided AS MATERIALIZED ({_bare(decide)}),
 kept AS (
   SELECT c.row_id, {unit_of(spec)} AS unit, coalesce(c.conversation_id, '') AS id, [{strata}]::VARCHAR[] AS stratum
   FROM decided AS d JOIN conversations AS c ON c.row_id = d.row_id WHERE d.reason IS NULL
@@ -90,6 +92,15 @@ taken AS (SELECT p.unit FROM places AS p JOIN quotas AS q ON p.stratum = q.strat
 SELECT d.* REPLACE (CASE WHEN d.reason IS NULL AND t.unit IS NULL THEN 'not sampled' ELSE d.reason END AS reason)
 FROM decided AS d LEFT JOIN kept AS k ON k.row_id = d.row_id LEFT JOIN taken AS t ON t.unit = k.unit
 """
+
+
+def _bare(query: str) -> str:
+    """A statement up to its semicolon, behind which a file has the comments of the next one."""
+    text = query.encode()  # tokens are told by bytes
+    for place, kind in reversed(duckdb.tokenize(query)):
+        if kind == duckdb.token_type.operator and text[place : place + 1] == b";":
+            return text[:place].decode()
+    return f"{query}\n"  # its last line may be a comment
 
 
 def unit_of(spec: ReleaseSpec) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from chatlog.engine.tombstones import Tombstones, with_shared
 from chatlog.engine.userkey import user_key
 from chatlog.errors import ConfigError, DataError
 from chatlog.pipeline import INGEST
+from chatlog.release.published import holding
 from chatlog.schema import KEY
 
 
@@ -81,7 +82,10 @@ def forget(
         stones = stones.with_more([*asked, *told.copies(set(asked))], keys)
         gone = told.held(stones)
         sources = _with_stdin(run, Counter(gone.values()))
-        revisions = _revisions(run, told.ids_of(gone))
+        revisions = [
+            {"conversations": count, **{name: value for name, value in asdict(entry).items() if value}}
+            for entry, count in holding(run.root, told.ids_of(gone))
+        ]
         if dry_run:
             return Forgotten(Removed(rows=len(gone), row_ids=sorted(gone)), unknown, sources, revisions)
         removed = apply_tombstones(run, pipeline, stones)
@@ -152,7 +156,3 @@ def _with_stdin(run: Run, sources: Counter[str]) -> dict[str, int]:
     if KEPT in told and (run.root / KEPT).exists():
         told[str(run.root / KEPT)] = told.pop(KEPT)
     return told
-
-
-def _revisions(run: Run, ids: Sequence[str]) -> list[dict[str, Any]]:
-    return []

@@ -231,6 +231,8 @@ def _release(table: Any, base: Path) -> ReleaseSpec | None:
         return None
     spec = valid(ReleaseSpec, table, "[release]")
     found = {"select": (base / spec.select).resolve(), "card": (base / spec.card).resolve()}
+    if spec.license_file is not None:
+        found["license_file"] = (base / spec.license_file).resolve()
     for key, file in found.items():
         if not file.is_file():
             raise ConfigError(f"[release] {key}: no such file: {file}")

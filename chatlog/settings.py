@@ -58,8 +58,24 @@ class ReleaseSpec(Config):
     """Values for the query file, which reads one as getvariable('NAME') and says what it is for."""
     title: str = "Conversations"
     """The dataset's name on its card."""
-    license: str = "other"
-    """Licence identifier as the Hub knows it."""
+    license: str = Field("other", pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    """Licence identifier as the Hub knows it, in lower case: `cc-by-4.0`, `odc-by`, ... or `other`."""
+    license_name: str = ""
+    """Name of a licence that the Hub has no identifier for; of no use with another `license` than `other`."""
+    license_file: Path | None = None
+    """The licence's whole text, which becomes the release's LICENSE; a notice is written where none is given."""
+    holder: str = ""
+    """Who gives the licence, and whom the citation names."""
+    contact: str = ""
+    """Where to ask for removal: an address of mail or of a page."""
+    version: str = Field("1.0.0", pattern=r"^\d+\.\d+\.\d+$")
+    """The release's version, MAJOR.MINOR.PATCH."""
+    published: str = Field("", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
+    """Day of publication, YYYY-MM-DD; given here because the same run makes the same bytes on any day."""
+    homepage: str = ""
+    """The page that tells of the dataset."""
+    citation: str = ""
+    """BibTeX by which to cite the dataset; made of title, holder and homepage where none is given."""
     splits: dict[str, float] = Field(default_factory=lambda: {"train": 1.0})
     """Names of splits and their shares, which sum to 1."""
     split_by: str = ""
@@ -93,7 +109,10 @@ class ReleaseSpec(Config):
                 raise ValueError(f"the share of {name} should be above 0 and at most 1")
         if abs(sum(splits.values()) - 1) > 1e-9:
             raise ValueError(f"the shares should sum to 1, found {sum(splits.values()):g}")
-        return splits
+        # In an order that does not turn on how they are written: a run folder keeps them sorted by name.
+        usual = ("train", "validation", "valid", "dev", "test")
+        place = {name: usual.index(name) if name in usual else len(usual) for name in splits}
+        return {name: splits[name] for name in sorted(splits, key=lambda name: (place[name], name))}
 
     @model_validator(mode="after")
     def _sampled(self) -> Self:

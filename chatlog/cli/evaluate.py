@@ -45,6 +45,16 @@ def evaluate(
             "shipped one.",
         ),
     ] = 0,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="moderation, language: measure this run's settings, and keep the figures in the run for the card of "
+            "its release.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a task on labelled sets; one result a file."""
@@ -55,10 +65,17 @@ def evaluate(
         options["k"] = k
     if folds:
         options["folds"] = folds
-    if task is Task.moderation and folds:
+    if run is not None:
+        from chatlog.errors import ConfigError
+        from chatlog.evaluate.kept import evaluate_run
+
+        if options:
+            raise ConfigError("--run measures the run's own settings; it goes with neither --folds nor --k")
+        results: Iterable[Evaluation] = (evaluate_run(task.value, file, run) for file in files)
+    elif task is Task.moderation and folds:
         from chatlog.evaluate.moderation import held_out
 
-        results: Iterable[Evaluation] = held_out(files, folds)
+        results = held_out(files, folds)
     else:
         results = (TASKS[task.value](file, **options) for file in files)
     for result in results:

@@ -19,6 +19,7 @@ from chatlog.cli import (
     overlap,
     pii,
     pipelines,
+    push,
     releases,
     sql,
     topics,
@@ -49,6 +50,7 @@ app.add_typer(moderate.app, name="moderate")
 moderation.add_to(app)
 app.add_typer(topics.app, name="topics")
 releases.add_to(app)
+push.add_to(app)
 forget.add_to(app)
 evaluate.add_to(app)
 app.add_typer(train.app, name="train")

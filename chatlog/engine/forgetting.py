@@ -30,6 +30,9 @@ from chatlog.stage import GlobalStage, Stage
 _WHOLE: Final = ("report.html",)
 """Files at the top of a run folder that quote conversations, and are made anew by a command."""
 
+_LEDGER: Final = "published"
+"""What releases of the run hold, by id alone: it tells which published revisions hold somebody still."""
+
 ForgetTexts = Callable[[Sequence[list[dict[str, Any]] | None]], int]
 """Removes the vectors of conversations from a cache; returns how many there were."""
 
@@ -243,13 +246,15 @@ def _delete_whole(run: Run, pipeline: Pipeline) -> Iterator[str]:
         if isinstance(step.stage, GlobalStage):
             for shard in run.shards_of(step.stage.name):
                 run.forget(step.stage.name, shard)
-    every = [path for path in sorted(run.root.glob("*/*.parquet")) if not path.name.startswith("part-")]
+    folders = [run.root / name for name in _stages(run) if name != _LEDGER]
+    every = [path for each in folders for path in sorted(each.glob("*.parquet")) if not path.name.startswith("part-")]
     for path in [*every, *(run.root / name for name in _WHOLE)]:
         with suppress(FileNotFoundError):
             path.unlink()
             yield path.relative_to(run.root).as_posix()
-    for folder in ("spool", "tmp"):
-        shutil.rmtree(run.root / folder, ignore_errors=True)
+    # Scratch folders of commands that were killed hold parts and releases.
+    for folder in (run.root / "spool", run.root / "tmp", *run.root.glob(".replay-*"), *run.root.glob(".verify-*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_part(path: Path, columns: list[str] | None = None) -> pa.Table:

@@ -1,4 +1,4 @@
-"""The last canary measurement, kept beside a run, and whether it still tells of the run."""
+"""Measurements that are kept beside a run: of canaries and on labelled sets, and whether they still tell of the run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ import pyarrow as pa
 from chatlog.engine.identity import digest
 from chatlog.engine.store import Run
 from chatlog.errors import DataError
+from chatlog.pipeline import Pipeline, Step
 
 CANARIES: Final = "pii_canaries.json"
 """The file at the top of the run folder, mode 0600; it holds counts and no text."""
+
+EVALUATIONS: Final = "evaluations.json"
+"""The file at the top of the run folder, mode 0600; it holds figures and names of files, and no text."""
+
+EVALUATED: Final = {"moderation": "moderate", "language": "language"}
+"""Tasks of `chatlog eval` that can be kept, and the stage that each measures."""
 
 CANARY_ROWS: Final = pa.schema(
     [
@@ -42,11 +49,62 @@ def keep_canaries(run: Run, told: Mapping[str, Any]) -> None:
     Raises:
         DataError: the folder cannot be written.
     """
+    _write_private(run, CANARIES, told)
+
+
+def _write_private(run: Run, name: str, told: Mapping[str, Any]) -> None:
     before = os.umask(0o077)
     try:
-        run.write_json(CANARIES, told)
+        run.write_json(name, told)
     finally:
         os.umask(before)
+
+
+def keep_evaluation(run: Run, step: Step, told: Mapping[str, Any]) -> None:
+    """Adds what `chatlog eval` measured of a step's settings, in place of what it measured on the file before.
+
+    Args:
+        run: the run folder.
+        step: of the run's pipeline.
+        told: an Evaluation's object; of its metrics the overall ones are kept.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    figures = {name: value for name, value in told["metrics"].items() if not isinstance(value, dict)}
+    entry = {"file": told["file"], "n": told["n"], "metrics": figures, "settings": _settings_print(step)}
+    kept = run.read_json(EVALUATIONS) or {}
+    others = [one for one in kept.get(told["task"], []) if one.get("file") != told["file"]]
+    found = sorted([*others, entry], key=lambda one: str(one.get("file")))
+    _write_private(run, EVALUATIONS, {**kept, told["task"]: found})
+
+
+def kept_evaluations(run: Run, pipeline: Pipeline) -> dict[str, list[dict[str, Any]]]:
+    """Task to `file`, `n` and `metrics` of each labelled set on which the run's present settings were measured.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    told = run.read_json(EVALUATIONS) or {}
+    steps = {step.stage.name: step for step in pipeline.steps}
+    found: dict[str, list[dict[str, Any]]] = {}
+    try:
+        for task, stage in EVALUATED.items():
+            settings = _settings_print(steps[stage]) if stage in steps else None
+            now = [one for one in told.get(task, []) if one["settings"] == settings]
+            if now:
+                found[task] = [
+                    {"file": str(one["file"]), "n": int(one["n"]), "metrics": dict(one["metrics"])} for one in now
+                ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{run.root / EVALUATIONS} is damaged; remove it and measure again with: chatlog eval TASK FILE --run RUN"
+        ) from error
+    return found
+
+
+def _settings_print(step: Step) -> str:
+    return digest([step.stage.name, step.stage.version, step.config.identity()])
 
 
 def kept_canaries(run: Run) -> dict[str, Any] | None:

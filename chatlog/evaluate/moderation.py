@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from chatlog.errors import MissingExtra
+from chatlog.errors import DataError, MissingExtra
 from chatlog.evaluate.labelled import Evaluation, read_rows
 from chatlog.models.guards import Message
 from chatlog.schema import CATEGORIES
 
 if TYPE_CHECKING:
+    from chatlog.models.engines.config import ModerateConfig
     from chatlog.models.moderator.train import CrossValidated
 
 Floats = npt.NDArray[np.float64]
@@ -40,6 +41,30 @@ def evaluate(path: Path, folds: int = 0, seed: int = 0) -> Evaluation:
     rows = read_rows(path, REQUIRED)
     scores, categories, threshold, seconds = _shipped(rows)
     return Evaluation("moderation", path.name, len(rows), seconds, _metrics(rows, scores, categories, threshold, False))
+
+
+def evaluate_settings(path: Path, config: ModerateConfig) -> Evaluation:
+    """Metrics of a labelled file by the engine and model that settings of `moderate` name; each text stands alone.
+
+    Raises:
+        DataError: the file is not a labelled moderation set, or a judgment failed.
+        ConfigError: the engine cannot be opened.
+    """
+    from chatlog.models.engines.opening import open_engine
+
+    rows = read_rows(path, REQUIRED)
+    with open_engine(config) as engine:
+        begun = time.monotonic()
+        found = engine.judge([(Message("user", row["text"]),) for row in rows])
+        seconds = time.monotonic() - begun
+        threshold = getattr(engine, "threshold", config.threshold)
+    missing = sum(judgment.status != "ok" for judgment in found)
+    if missing:
+        raise DataError(f"{missing:,} of {len(rows):,} texts of {path.name} were not judged; try again")
+    # A guard that gives no probability says yes or no.
+    scores = np.array([float(bool(one.flagged)) if one.score is None else one.score for one in found], dtype=np.float64)
+    said = np.array([bool(judgment.flagged) for judgment in found])
+    return Evaluation("moderation", path.name, len(rows), seconds, _metrics(rows, scores, {}, threshold, False, said))
 
 
 def held_out(paths: Sequence[Path], folds: int, seed: int = 0) -> list[Evaluation]:
@@ -94,12 +119,12 @@ def _metrics(
     rows: list[dict[str, Any]],
     scores: Floats,
     categories: dict[str, Floats],
-    threshold: float,
+    threshold: float | None,
     held: bool,
     said: npt.NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
     gold = np.array([int(row["flagged"]) for row in rows])
-    flags = scores >= threshold if said is None else said
+    flags = scores >= (threshold or 0.0) if said is None else said
     metrics: dict[str, Any] = {**binary(gold, scores, flags), "threshold": threshold, "held_out": held}
     metrics["categories"] = {
         name: value for name, found in categories.items() if (value := _category(rows, name, found)) is not None

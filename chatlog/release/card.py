@@ -2,59 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+import json
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from chatlog.engine.store import write_bytes
+from chatlog.assets import asset
 from chatlog.errors import ConfigError
 from chatlog.query import dicts, first_line
-from chatlog.settings import ReleaseSpec
+from chatlog.release import statements
+from chatlog.release.citing import bibtex
+from chatlog.release.columns import meaning, shown_type
+from chatlog.release.facts import Facts
+from chatlog.release.licences import licence_of
+from chatlog.release.metadata import card_metadata, to_yaml
 
-_SIZES: Final = (
-    (1_000, "n<1K"),
-    (10_000, "1K<n<10K"),
-    (100_000, "10K<n<100K"),
-    (1_000_000, "100K<n<1M"),
-    (10_000_000, "1M<n<10M"),
-)
-"""Size categories as the Hub writes them."""
+if TYPE_CHECKING:
+    import jinja2
 
 
-def render_card(
-    connection: duckdb.DuckDBPyConnection, spec: ReleaseSpec, told: Mapping[str, Any], folder: Path
-) -> None:
-    """Writes README.md into a release folder whose data files are there.
+def render_card(connection: duckdb.DuckDBPyConnection, facts: Facts) -> str:
+    """The text of README.md of a release, by the template that `[release] card` names.
 
-    The template sees `title`, `license`, `told` (provenance.json's object), `size_category`,
-    `funnel`, `features` and `query(sql)`, which gives rows as dictionaries; in SQL, `published`
-    names the release's rows and the views of the run are there too.
+    The template sees `title`, `license`, `licence` (name and URL of a licence that is known), `told` (provenance.json's
+    object), `facts`, `say` (the sentences that croissant.json has too), `metadata` (the YAML between the dashes),
+    `features` (name, type), `columns` (name, type in
+    short, meaning), `bibtex`, `size_category` and `query(sql)`, which gives rows as dictionaries; in
+    SQL, `published` names the release's flat columns, and the views of the run are there too. Templates that are
+    shipped can be included and extended by their names from any folder.
+
+    Args:
+        connection: the run's, with `published` registered by `gather`.
+        facts: of the release.
 
     Raises:
         ConfigError: the template is not there or does not render.
     """
     import jinja2
 
-    # The connection may read the run's files only, so that what was written is handed over as Arrow.
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = [name for name in told["files"]]
-    narrow = [
-        field.name
-        for field in pq.read_schema(folder / names[0])
-        if field.name not in ("conversation", "openai_moderation")
-    ]
-    published = pa.concat_tables([pq.read_table(folder / name, columns=narrow) for name in names])
-    connection.register("published", published)
+    spec = facts.spec
 
     def query(sql: str) -> list[dict[str, Any]]:
         return dicts(connection.execute(sql))
 
+    try:
+        return (
+            _environment(facts)
+            .get_template(spec.card.name)
+            .render(
+                title=spec.title,
+                license=spec.license,
+                licence=licence_of(spec),
+                told=facts.told,
+                facts=facts,
+                say=statements,
+                metadata=to_yaml(card_metadata(facts)),
+                features=[(field.name, str(field.type)) for field in facts.schema],
+                columns=[(field.name, shown_type(field.type), meaning(field)) for field in facts.schema],
+                bibtex=spec.citation.strip() or bibtex(facts),
+                size_category=facts.size_category,
+                query=query,
+            )
+        )
+    except (jinja2.TemplateError, OSError) as error:
+        raise ConfigError(f"the card {spec.card} does not render: {type(error).__name__}: {error}") from error
+    except (TypeError, ValueError, LookupError, ArithmeticError) as error:  # of the template's own expressions
+        raise ConfigError(
+            f"the card {spec.card} does not render: {type(error).__name__} in one of its expressions"
+        ) from error
+    except duckdb.Error as error:
+        raise ConfigError(f"a query of the card {spec.card} failed: {first_line(error)}") from error
+
+
+def _environment(facts: Facts) -> jinja2.Environment:
+    import jinja2
+
+    shipped = asset("data_cards/base.md.j2").parent
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(spec.card.parent),
+        loader=jinja2.FileSystemLoader([facts.spec.card.parent, shipped]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -64,25 +89,8 @@ def render_card(
     environment.filters["cell"] = _cell
     environment.filters["thousands"] = lambda value: f"{value:,}"
     environment.filters["share"] = _share
-    environment.filters["yaml"] = _yaml
-    try:
-        text = environment.get_template(spec.card.name).render(
-            title=spec.title,
-            license=spec.license,
-            told=told,
-            size_category=_size_category(told["counts"]["released"]),
-            features=[(field.name, str(field.type)) for field in pq.read_schema(folder / names[0])],
-            query=query,
-        )
-    except (jinja2.TemplateError, OSError) as error:
-        raise ConfigError(f"the card {spec.card} does not render: {type(error).__name__}: {error}") from error
-    except duckdb.Error as error:
-        raise ConfigError(f"a query of the card {spec.card} failed: {first_line(error)}") from error
-    write_bytes(folder / "README.md", text.encode())
-
-
-def _size_category(rows: int) -> str:
-    return next((name for limit, name in _SIZES if rows < limit), "n>10M")
+    environment.filters["yaml"] = lambda value: json.dumps(value, ensure_ascii=False)
+    return environment
 
 
 def _cell(value: Any) -> str:
@@ -92,11 +100,4 @@ def _cell(value: Any) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "-"
-
-
-def _yaml(value: str) -> str:
-    """A YAML double-quoted scalar: JSON strings are such."""
-    import json
-
-    return json.dumps(value, ensure_ascii=False)
+    return statements.percent(part / whole) if whole else "-"

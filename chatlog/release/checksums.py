@@ -29,6 +29,18 @@ def read_checksums(folder: Path) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: is {folder} a release?") from error
+    return _parsed(lines, str(path))
+
+
+def parse_checksums(data: bytes) -> dict[str, str]:
+    """File name to SHA-256, from the bytes of a SHA256SUMS that may be anything; none where it is damaged."""
+    try:
+        return _parsed(data.decode().splitlines(), CHECKSUMS)
+    except (UnicodeDecodeError, DataError):
+        return {}
+
+
+def _parsed(lines: list[str], path: str) -> dict[str, str]:
     found = {}
     for number, line in enumerate(lines, start=1):
         digest, gap, name = line.partition("  ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,14 @@ from chatlog.release.formats import FORMATS, Format
 from chatlog.settings import ReleaseSpec, like
 from chatlog.text.languages import NAMES, UNKNOWN_CODE, UNKNOWN_NAME
 
-_GROUP_ROWS: Final = 1_000
+_GROUP_ROWS: Final = (500, 1_500)
 _GROUP_BYTES: Final = 16 << 20
-"""A row group holds so many rows, fewer where their text is long: a viewer or a streaming reader fetches one whole."""
+"""Rows of a row group at least and at most, fewer where their text is long: a viewer or a streaming reader fetches one
+whole."""
+
+_GROUP_ENDS: Final = 400
+"""Above the least, one row of so many ends its group: that of the hash of its id, so that a row that is added moves the
+ends of one group and not of all that follow."""
 
 _STEP: Final = 1_000
 """Rows after which the size of a file is looked at."""
@@ -33,7 +39,7 @@ Check = Callable[[pa.Table], None]
 
 @dataclass(frozen=True)
 class Split:
-    """One split: its files, relative to the release, and the rows in them."""
+    """One split: its files, relative to the release, and the rows in them; no file where it has no rows."""
 
     name: str
     files: tuple[str, ...]
@@ -70,7 +76,9 @@ def write_data(
                 writer.add(table)
     _views(connection, "false", None)
     empty = _in_schema(connection.sql(publish).to_arrow_table(), known.schema, spec.select)
-    splits = [writer.close(empty) for writer in writers]
+    # `datasets` refuses a dataset of which one split is empty, so that such a one is left out; but a release of
+    # nothing at all is one file of no rows.
+    splits = [writer.close(empty if not released and writer is writers[0] else None) for writer in writers]
     written = sum(split.rows for split in splits)
     if written * known.conversations_a_row != released:
         each = f", {known.conversations_a_row} a row" if known.conversations_a_row > 1 else ""
@@ -152,10 +160,10 @@ class _Writer:
             if self.rows >= self.spec.shard_rows or self.bytes >= self.spec.shard_bytes:
                 self._write(pa.concat_tables(self.waiting))
 
-    def close(self, empty: pa.Table) -> Split:
-        """Writes what waits, or an `empty` file where the split has no rows; all under their names."""
-        if self.waiting or not self.files:
-            self._write(pa.concat_tables([empty, *self.waiting]))
+    def close(self, empty: pa.Table | None) -> Split:
+        """Writes what waits, or `empty`, and gives all files their names."""
+        if self.waiting or empty is not None:
+            self._write(pa.concat_tables(self.waiting or [empty]))
         names = [f"{self.split}-{at:05d}-of-{len(self.files):05d}.parquet" for at in range(len(self.files))]
         for path, name in zip(self.files, names, strict=True):
             path.rename(self.folder / name)
@@ -165,7 +173,7 @@ class _Writer:
         table = _sorted(table, self.spec, self.known)
         self.check(table)
         path = self.folder / f".{self.split}-{len(self.files):05d}.part"
-        write_parquet(table, path)
+        write_parquet(table, path, self.known.id)
         self.files.append(path)
         self.written += table.num_rows
         self._clear()
@@ -185,11 +193,11 @@ def _sorted(table: pa.Table, spec: ReleaseSpec, known: Format) -> pa.Table:
     return table.take(pc.sort_indices(table, sort_keys=[(key, "ascending") for key in keys])).combine_chunks()
 
 
-def write_parquet(table: pa.Table, path: Path) -> None:
+def write_parquet(table: pa.Table, path: Path, id: str) -> None:
     """Writes a table as the Hub's viewer and its deduplicating store take it best.
 
-    zstd; row groups of about 1,000 rows; a page index, by which a reader fetches some rows of a group; pages cut by
-    content, so that rows that are added leave most pages of a new version equal to those of the old one.
+    zstd; row groups of about 1,000 rows, cut by the hash of the column `id`; a page index, by which a reader fetches
+    some rows of a group; pages cut by content. Rows that are added leave most bytes of a new version as they were.
     """
     with (
         path.open("wb") as stream,
@@ -202,18 +210,22 @@ def write_parquet(table: pa.Table, path: Path) -> None:
             use_content_defined_chunking=True,
         ) as writer,
     ):
-        for group in _groups(table):
-            writer.write_table(group, row_group_size=max(1, group.num_rows))
+        for group in _groups(table, id):
+            writer.write_table(group, row_group_size=group.num_rows)
 
 
-def _groups(table: pa.Table) -> Iterator[pa.Table]:
+def _groups(table: pa.Table, id: str) -> Iterator[pa.Table]:
+    # No group at all for no rows: `datasets` reads batches of the first group's rows, and stumbles over one of none.
+    least, most = _GROUP_ROWS
+    ends = [zlib.crc32(str(value).encode()) % _GROUP_ENDS == 0 for value in table[id].to_pylist()]
     at = 0
-    while at < table.num_rows or at == 0:
-        piece = table.slice(at, _GROUP_ROWS)
+    while at < table.num_rows:
+        end = next((place + 1 for place in range(at + least - 1, min(at + most, len(ends))) if ends[place]), at + most)
+        piece = table.slice(at, end - at)
         while piece.num_rows > 1 and text_bytes(piece) > _GROUP_BYTES:
             piece = piece.slice(0, piece.num_rows // 2)
         yield piece
-        at += max(1, piece.num_rows)
+        at += piece.num_rows
 
 
 def text_bytes(table: pa.Table) -> int:

@@ -18,9 +18,9 @@ from chatlog.engine.store import Run, dump_json, write_bytes
 from chatlog.errors import ConfigError, ReleaseRefused
 from chatlog.pipeline import Pipeline, Plan, load, plan
 from chatlog.query import connect, first_line
-from chatlog.release.card import render_card
 from chatlog.release.checksums import write_checksums
 from chatlog.release.data import Split, write_data
+from chatlog.release.describe import describe
 from chatlog.release.formats import FORMATS
 from chatlog.release.lineage import Ids, write_lineage
 from chatlog.release.provenance import PROVENANCE, provenance
@@ -107,10 +107,12 @@ def export(
             files = [file for split in splits for file in split.files]
             write_lineage(run, pipeline, connection, files, partial, Ids.of(spec), planned_shards(run))
             told = provenance(run, pipeline, ready.plan, connection, released, dropped, files)
-            told["splits"] = {split.name: {"files": list(split.files), "rows": split.rows} for split in splits}
+            told["splits"] = {
+                split.name: {"files": list(split.files), "rows": split.rows} for split in splits if split.files
+            }
             write_bytes(partial / PROVENANCE, dump_json(told))
-            render_card(connection, spec, told, partial)
-        write_views(partial, spec.format)
+            write_views(partial, spec.format)
+            describe(connection, spec, told, partial)
         write_checksums(partial)
         _put_in_place(partial, folder)
     except duckdb.Error as error:

@@ -13,7 +13,7 @@ import chatlog
 from chatlog.engine.environment import environment, environments
 from chatlog.engine.identity import digest
 from chatlog.engine.intake import stored_shards
-from chatlog.engine.measured import kept_canaries
+from chatlog.engine.measured import kept_canaries, kept_evaluations
 from chatlog.engine.run import ingest_counts
 from chatlog.engine.store import Run
 from chatlog.engine.userkey import UserKey, user_key
@@ -84,6 +84,7 @@ def provenance(
             connection.execute("SELECT reason, count(*) FROM rejects GROUP BY reason ORDER BY reason").fetchall()
         ),
         "pii": _pii(run, pipeline),
+        "measured": kept_evaluations(run, pipeline),
         "stages": stages,
         "files": list(files),
     }
@@ -112,8 +113,10 @@ def release_told(pipeline: Pipeline) -> dict[str, Any]:
     if spec is None:
         return {}
     told = spec.model_dump(mode="json")
+    # Whoever knows the hash of a list of canaries can try whether a text that they guess is all of it.
+    told["canaries"] = spec.canaries is not None
     for name, value in spec:
-        if isinstance(value, Path):
+        if isinstance(value, Path) and name != "canaries":
             told[name] = {"file": value.name, "sha256": sha256_file(value)}
     return told
 

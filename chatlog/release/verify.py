@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from chatlog.errors import ReleaseRefused
 from chatlog.models.weights import sha256_file
 from chatlog.release.checksums import files_of, read_checksums
 from chatlog.release.formats import FORMATS
-from chatlog.release.provenance import read_provenance
+from chatlog.release.lineage_check import Check, of_lineage
+from chatlog.release.provenance import PROVENANCE, read_provenance
 from chatlog.release.rescan import identifiers
 from chatlog.release.rescan import told as told_of
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
+def verify(folder: str | Path, run: str | Path | None = None, recipe: str | Path | None = None) -> list[Check]:
+    """Every check of a release; with `run`, its accounts against the run's own files, and the run released once more.
 
-    Attributes:
-        name: what.
-        ok: whether it holds.
-        detail: the figures that were compared.
-    """
-
-    name: str
-    ok: bool
-    detail: str
-
-
-def verify(folder: str | Path, run: str | Path | None = None) -> list[Check]:
-    """Every check of a release; with `run`, its accounts against the run's own files too.
+    Args:
+        folder: the release.
+        run: the run folder that it was made from.
+        recipe: the pipeline file whose [release] it was exported by, where that is not the run's own.
 
     Raises:
+        ConfigError: the run is not finished, or the recipe does not fit it.
         DataError: the folder is no release at all.
     """
     root = Path(folder)
@@ -53,10 +46,10 @@ def verify(folder: str | Path, run: str | Path | None = None) -> list[Check]:
             "no identifier with a valid checksum", not left, told_of(left) if left else f"none in {rows} conversations"
         ),
         _equal(
-            "records = rows + rejects",
+            "records = rows + rejects + forgotten",
             counts["records"],
-            counts["rows"] + counts["rejects"],
-            f"{counts['records']} = {counts['rows']} + {counts['rejects']}",
+            counts["rows"] + counts["rejects"] + counts["forgotten"],
+            f"{counts['records']} = {counts['rows']} + {counts['rejects']} + {counts['forgotten']}",
         ),
         _equal(
             "rejects = sum of reasons",
@@ -72,8 +65,10 @@ def verify(folder: str | Path, run: str | Path | None = None) -> list[Check]:
         ),
         _equal("rows in the files = released", rows * told_a_row, counts["released"], _held(rows, told_a_row, counts)),
     ]
+    checks += of_lineage(root, told)
     if run is not None:
-        checks += _against_run(told, run)
+        checks += _against_run(told, run, recipe)
+        checks.append(_released_again(root, run, recipe))
     return checks
 
 
@@ -129,11 +124,12 @@ def _row_groups(path: Path) -> Iterator[pa.Table]:
             yield file.read_row_group(group)
 
 
-def _against_run(told: dict[str, Any], run: str | Path) -> Iterator[Check]:
+def _against_run(told: dict[str, Any], run: str | Path, recipe: str | Path | None) -> Iterator[Check]:
     """Counts of the release's provenance against the Parquet files of the run."""
     from chatlog.query import connect, rows_of
+    from chatlog.release.export import finished
 
-    with connect(run) as connection:
+    with connect(run, release=finished(run, recipe).spec) as connection:
         (found,) = rows_of(
             connection,
             "SELECT (SELECT count(*) FROM conversations) AS rows, (SELECT count(*) FROM rejects) AS rejects, "
@@ -149,3 +145,27 @@ def _against_run(told: dict[str, Any], run: str | Path) -> Iterator[Check]:
         )
     by_reason = {row["reason"]: row["n"] for row in dropped}
     yield Check("reasons of the run", by_reason == told["counts"]["dropped"], _reasons(by_reason))
+
+
+def _released_again(root: Path, run: str | Path, recipe: str | Path | None) -> Check:
+    """Whether the run, released once more, gives the same files."""
+    from chatlog.release.export import export
+
+    name = "the run, released again, gives the same files"
+    with tempfile.TemporaryDirectory(prefix=".verify-", dir=run) as scratch:
+        try:
+            export(run, Path(scratch) / "release", recipe)
+        except ReleaseRefused as error:
+            return Check(name, False, f"the run would be refused now: {error}")
+        made, here = read_checksums(Path(scratch) / "release"), read_checksums(root)
+        told = [_without_code(read_provenance(folder)) for folder in (Path(scratch) / "release", root)]
+    others = [file for file in sorted({*made, *here}) if made.get(file) != here.get(file) and file != PROVENANCE]
+    if told[0] != told[1]:
+        keys = sorted(key for key in {*told[0], *told[1]} if told[0].get(key) != told[1].get(key))
+        others.append(f"{PROVENANCE} ({', '.join(keys)})")
+    return Check(name, not others, f"other ones: {', '.join(others)}" if others else f"{len(here)} files")
+
+
+def _without_code(told: dict[str, Any]) -> dict[str, Any]:
+    """Provenance without what the export ran on, which may be another machine now."""
+    return {key: value for key, value in told.items() if key != "exported_by"}

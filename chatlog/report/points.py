@@ -163,7 +163,7 @@ class _Topics:
 
 def _columns(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, npt.NDArray[Any]] | None:
     try:
-        found: dict[str, npt.NDArray[Any]] = connection.execute(sql).fetchnumpy()
+        found: dict[str, Any] = connection.execute(sql).fetchnumpy()
     except (duckdb.BinderException, duckdb.CatalogException):
         return None
     return {

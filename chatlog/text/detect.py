@@ -44,13 +44,16 @@ def touches(holes: Sequence[tuple[int, int]], start: int, end: int) -> bool:
     return at > 0 and holes[at - 1][1] > start
 
 
-def find_patterns(text: str, seen: View | None = None, holes: Sequence[tuple[int, int]] | None = None) -> list[Span]:
+def find_patterns(
+    text: str, seen: View | None = None, holes: Sequence[tuple[int, int]] | None = None, only: int = -1
+) -> list[Span]:
     """What the pattern rules find in `text`, overlaps and all; nothing that touches one of `holes`.
 
     Args:
         text: as it is.
         seen: its view, where it is known.
         holes: disjoint stretches by position; placeholders by default.
+        only: the rules to try, a bit for each by its place in RULES; all by default.
     """
     plain = view(text) if seen is None else seen
     holes = placeholders(text) if holes is None else holes
@@ -60,6 +63,7 @@ def find_patterns(text: str, seen: View | None = None, holes: Sequence[tuple[int
     met = literals.always
     for _, mask in hits:
         met |= mask
+    met &= only
     near = len(low) == len(plain.text)
     needs: dict[str, bool] = {}
     spans = []

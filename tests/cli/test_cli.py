@@ -143,6 +143,9 @@ def test_the_generator_is_reached(tmp_path: Path) -> None:
         (("verify", "."), 1, "not a release"),
         (("eval", "dedup", "a.jsonl"), 1, "has no field"),
         (("eval", "cooking", "a.jsonl"), 2, "cooking"),
+        (("eval", "moderation", "a.jsonl", "--run", "."), 1, "is not a run folder"),
+        (("eval", "pii", "a.jsonl", "--run", "."), 1, "eval pii has no --run"),
+        (("eval", "moderation", "a.jsonl", "--run", ".", "--folds", "2"), 1, "neither --folds nor --k"),
     ],
 )
 def test_a_mistake_is_one_clear_line(folder: Path, words: tuple[str, ...], code: int, message: str) -> None:

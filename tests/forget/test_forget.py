@@ -17,7 +17,10 @@ from chatlog.engine.tombstones import FILE, SHARED
 from chatlog.engine.userkey import user_key
 from chatlog.errors import ConfigError, DataError
 from chatlog.forget import forget
+from chatlog.release.export import export
+from chatlog.release.published import Published, record_published
 from tests.conftest import conversation, recipe, write_jsonl
+from tests.release.small import ran
 
 STAGES = ["fingerprint", "dedup", {"use": "language", "where": "kept"}]
 
@@ -179,3 +182,17 @@ def test_a_name_that_is_no_user_key_is_refused(tmp_path: Path, logs: Path) -> No
         forget(folder, users=["user-2@example.org"])
     told = forget(folder, ["nobody's"])
     assert told.removed.rows == 0 and told.unknown == ["nobody's"]
+
+
+def test_published_revisions_that_hold_it_still_are_listed(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "logs.jsonl", [conversation(number) for number in range(12)] + [conversation(1)])
+    folder = ran([tmp_path / "logs.jsonl"], tmp_path / "run")
+    export(folder, tmp_path / "out")
+    entry = Published("hub", "lab/chats", "https://hub.test", "main", "0123abc", "v1", "d1", "p1")
+    record_published(folder, tmp_path / "out", entry)
+    write_jsonl(tmp_path / "more.jsonl", [conversation(50)])
+    ran([tmp_path / "logs.jsonl", tmp_path / "more.jsonl"], folder)
+    assert forget(folder, ["c50"]).revisions == []
+    for name in ("c3", "c4"):
+        (told,) = forget(folder, [name]).revisions
+        assert told["conversations"] == 1 and told["target"] == "lab/chats" and told["commit"] == "0123abc"
