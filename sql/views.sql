@@ -28,6 +28,7 @@ CREATE VIEW funnel AS
 SELECT step, n, note FROM (
   SELECT 1 AS place, 'records' AS step, coalesce(sum(records), 0)::BIGINT AS n, 'conversations that the logs tell' AS note FROM stages WHERE stage = 'ingest'
   UNION ALL SELECT 2, 'rejects', count(*), 'records that no row could be made of' FROM rejects
+  UNION ALL SELECT 2.5, 'forgotten', sum(forgotten)::BIGINT, 'records of those who were forgotten' FROM stages HAVING sum(forgotten) > 0
   UNION ALL SELECT 3, 'rows', count(*), 'conversations staged' FROM summary
   UNION ALL SELECT 4, 'duplicates', count(*) FILTER (NOT kept),
     format('{} snapshots, {} exact, {} near, {} contained', count(*) FILTER (duplicate_kind = 'snapshot'), count(*) FILTER (duplicate_kind = 'exact'), count(*) FILTER (duplicate_kind = 'near'), count(*) FILTER (duplicate_kind = 'contained')) FROM summary

@@ -66,6 +66,8 @@ def run(
     loaded = load(pipeline, set_ or (), [*(input or ()), *(more or ())])
     with progress() as listener:
         summary = run_pipeline(loaded, out, workers=workers, until=until, retry_errors=retry_errors, listener=listener)
+        if until is None:
+            _keep_figures(out)
     counts = summary.counts
     if as_json:
         done = {
@@ -87,6 +89,18 @@ def run(
                 typer.echo(f"{stage}: {failed:,} rows are errors; the same command with --retry-errors repeats them")
     if strict and counts["rejects"]:
         raise typer.Exit(3)
+
+
+def _keep_figures(out: Path) -> None:
+    """Works out what questions of a run read, so that none waits for it; the run is done whether or not it can."""
+    from chatlog.errors import ChatlogError
+    from chatlog.query.summary import keep_decisions, keep_summary
+
+    try:
+        keep_summary(out)
+        keep_decisions(out)
+    except ChatlogError as error:
+        typer.echo(f"the run is done; its figures for `chatlog sql` are not kept: {error}", err=True)
 
 
 def plan(pipeline: Recipe, set_: Settings = None, as_json: AsJson = False) -> None:

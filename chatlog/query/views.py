@@ -52,6 +52,7 @@ _STAGES: Final = pa.schema(
         pa.field("done", pa.bool_()),
         pa.field("records", pa.int64()),  # ingest alone
         pa.field("rejects", pa.int64()),
+        pa.field("forgotten", pa.int64()),
         pa.field("file", pa.string()),
         pa.field("reader", pa.string()),
     ]

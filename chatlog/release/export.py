@@ -111,8 +111,8 @@ def export(
                 split.name: {"files": list(split.files), "rows": split.rows} for split in splits if split.files
             }
             write_bytes(partial / PROVENANCE, dump_json(told))
+            write_views(partial, spec.format)
             describe(connection, spec, told, partial)
-        write_views(partial, spec.format)
         write_checksums(partial)
         _put_in_place(partial, folder)
     except duckdb.Error as error:

@@ -128,7 +128,7 @@ def test_the_card_tells_the_run_s_numbers(curated: Path) -> None:
         ("byte", "checksums"),
         ("gone", "checksums"),
         ("added", "checksums"),
-        ("records", "records = rows + rejects"),
+        ("records", "records = rows + rejects + forgotten"),
         ("dropped", "rows = released + dropped"),
         ("released", "rows in the files = released"),
         ("column", "columns and types are those of the format"),
