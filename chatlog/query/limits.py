@@ -69,6 +69,7 @@ def within(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iter
     finally:
         if timer is not None:
             timer.cancel()
+            timer.join()  # a thread that ends with the interpreter holds the connection, which DuckDB then complains of
 
 
 def failed(error: duckdb.Error, seconds: float | None = None) -> ConfigError:
