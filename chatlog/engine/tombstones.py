@@ -23,8 +23,15 @@ FILE: Final = "tombstones.json"
 SHARED: Final = "CHATLOG_TOMBSTONES"
 """Environment variable: the operator's file of tombstones."""
 
-_TOKEN: Final = re.compile(rb'"((?:[^"\\\r\n]|\\[^u\r\n]|\\u[0-9a-fA-F]{4}){1,256})"|([\w.:@+-]{1,256})')
-"""What may be an id in a record that could not be read: a JSON string, or a word of signs that ids and IPs have."""
+_TOKEN: Final = re.compile(
+    rb'(?:"([^"\\\r\n]{1,64})"\s*:\s*)?(?:"((?:[^"\\\r\n]|\\[^u\r\n]|\\u[0-9a-fA-F]{4}){1,256})"|([\w.:@+-]{1,256}))'
+)
+"""What may be an id in a record that could not be read: a JSON string, or a word of signs that ids and IPs have; with
+its key, where it has one."""
+
+_NAMES_IDS: Final = re.compile(rb"id|user|ip|key|hash|name", re.IGNORECASE)
+_TELLING: Final = 8
+"""Characters from which a word is an id wherever it stands; a shorter one may be a number or a word of the text."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +89,22 @@ class Tombstones:
 
 
 def _tokens(raw: bytes) -> Iterator[str]:
-    for string, word in _TOKEN.findall(raw):
+    """What may be an id in a record: values of keys that sound like one, and anything long enough."""
+    for key, string, word in _TOKEN.findall(raw):
+        named = bool(key) and _NAMES_IDS.search(key) is not None
         if word:
-            yield word.decode("utf-8", "replace")
+            if named or len(word) >= _TELLING:
+                yield word.decode("utf-8", "replace")
             continue
         try:
-            yield str(orjson.loads(b'"' + string + b'"'))
+            text = str(orjson.loads(b'"' + string + b'"'))
         except orjson.JSONDecodeError:
-            yield string.decode("utf-8", "replace")
+            text = string.decode("utf-8", "replace")
+        if named or len(text) >= _TELLING:
+            yield text
         # A string may hold an id among other words, as where a record is a line of text.
-        yield from (found.decode("utf-8", "replace") for _, found in _TOKEN.findall(string) if found != string)
+        inside = (found.decode("utf-8", "replace") for _, _, found in _TOKEN.findall(string) if found != string)
+        yield from (found for found in inside if len(found) >= _TELLING)
 
 
 def read_tombstones(run: Run, key: UserKey) -> Tombstones:

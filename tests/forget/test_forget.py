@@ -13,8 +13,8 @@ from chatlog.engine import forgetting
 from chatlog.engine.run import ingest_counts
 from chatlog.engine.status import status
 from chatlog.engine.store import Run
-from chatlog.engine.tombstones import FILE, SHARED
-from chatlog.engine.userkey import user_key
+from chatlog.engine.tombstones import FILE, SHARED, Tombstones
+from chatlog.engine.userkey import UserKey, user_key
 from chatlog.errors import ConfigError, DataError
 from chatlog.forget import forget
 from chatlog.release.export import export
@@ -196,3 +196,26 @@ def test_published_revisions_that_hold_it_still_are_listed(tmp_path: Path) -> No
     for name in ("c3", "c4"):
         (told,) = forget(folder, [name]).revisions
         assert told["conversations"] == 1 and told["target"] == "lab/chats" and told["commit"] == "0123abc"
+
+
+@pytest.mark.parametrize(
+    ("raw", "held"),
+    [
+        (b'{"id": 12, "messages": 3}', True),
+        (b'{"id": "12", "messages"', True),
+        (b"{'conversation_id': 12, \"conversation_id\": 12", True),
+        (b'{"id": "4", "turns": 12, "text": "12 eggs"}', False),
+        (b'{"id": "4", "user": "ann"}', True),
+        (b'{"id": "4", "text": "ann of 12"}', False),
+        (b'{"ip": "10.0.0.7"}', True),
+        (b"2024-01-01 from 192.168.77.12 said hello", True),
+        (b'{"text": "it was 192.168.77.12, who"}', True),
+        (b'{"id": "caf\\u00e9-au-lait"', True),
+        (b"", False),
+        (b"\xff\xfe\x00", False),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_known_by_its_ids(raw: bytes, held: bool) -> None:
+    key = UserKey(b"a key for tests alone")
+    users = [key.of_user(user) for user in ("ann", "10.0.0.7", "192.168.77.12")]
+    assert Tombstones(key).with_more(["12", "café-au-lait"], users).hold_any_of(raw) is held
