@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chatlog import run
-from chatlog.errors import ConfigError
+from chatlog.errors import ConfigError, ReleaseRefused
 from chatlog.pipeline import parse
 from chatlog.query import release_queries
 from chatlog.release.export import Release, export
@@ -227,7 +227,9 @@ def test_wildchat_tells_nothing_of_users_unless_asked(curated: Path, tmp_path: P
         assert {message[name] for message in row["conversation"] for name in (*hidden, "turn_identifier")} == {None}
         assert row["timestamp"] is None or row["timestamp"].minute == row["timestamp"].second == 0
     asked = "release.parameters={users=true, places=true, time='none'}"
-    export(curated / "run", tmp_path / "open", wildchat, [asked])
+    with pytest.raises(ReleaseRefused, match="groups of country, state are of fewer than 10 users"):
+        export(curated / "run", tmp_path / "open", wildchat, [asked])
+    export(curated / "run", tmp_path / "open", wildchat, [asked, "release.min_users=1"])
     opened = rows_of(tmp_path / "open")
     users = Counter(row["hashed_ip"] for row in opened if row["hashed_ip"])
     assert len(users) > 20 and users.most_common(1)[0][1] > 1
@@ -295,6 +297,7 @@ def test_training_cuts_after_the_last_whole_answer(said: str, truncated: bool, r
             typed = "system::VARCHAR AS system, created_at::TIMESTAMP AS created_at"
             connection.execute(f"CREATE VIEW released AS SELECT * REPLACE ({typed}) FROM conversations")
             connection.execute("CREATE TABLE topics (topic_id INT, label VARCHAR)")
+            connection.execute("CREATE TABLE told_topics (topic_id INT)")
             (found,) = connection.execute(publish).fetchall()
             assert found[1] == messages[:kept]
 

@@ -104,7 +104,7 @@ def test_a_second_push_sends_only_the_shard_that_changed(hub: HubServer, release
 def test_stale_files_go_in_the_same_commit_and_others_stay(
     hub: HubServer, curated: Path, release: Path, tmp_path: Path
 ) -> None:
-    (release / "views.sql").write_text("SELECT 1")
+    (release / "more.sql").write_text("SELECT 1")
     write_checksums(release)
     push(release, REPO, execute=True)
     repo = hub.repos[REPO]
@@ -115,7 +115,7 @@ def test_stale_files_go_in_the_same_commit_and_others_stay(
     fewer = release_in(tmp_path / "fewer", curated, [SMALL, SMALL], seed=5)
     told = {name for name, state in states(push(fewer, REPO)).items() if state == "deleted"}
     made = push(fewer, REPO, execute=True)
-    gone = {f"data/train-0000{shard}-of-00003.parquet" for shard in range(3)} | {"views.sql", "data/stray.parquet"}
+    gone = {f"data/train-0000{shard}-of-00003.parquet" for shard in range(3)} | {"more.sql", "data/stray.parquet"}
     assert told == gone == {name for name, state in states(made).items() if state == "deleted"}
     assert held(repo) == {*sums(fewer), "picture.svg"} and states(made)["picture.svg"] == "kept"
     assert len(repo.commits) == 4
