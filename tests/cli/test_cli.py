@@ -138,7 +138,7 @@ def test_the_generator_is_reached(tmp_path: Path) -> None:
         (("status", "."), 1, "is not a run folder"),
         (("overlap", ".", "--with", "a.jsonl"), 1, "is not a run folder"),
         (("overlap", "."), 2, "Missing option"),
-        (("sql", "--run", "x"), 1, "give either a QUERY or a file"),
+        (("sql", "--run", "x"), 1, "give one of a QUERY"),
         (("export", ".", "--out", "y"), 1, "is not a run folder"),
         (("verify", "."), 1, "not a release"),
         (("eval", "dedup", "a.jsonl"), 1, "has no field"),
