@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chatlog.cli.output import AsJson, print_json, print_table
 from chatlog.cli.pipelines import RunFolder
+
+if TYPE_CHECKING:
+    from chatlog.forget import Forgotten
 
 
 def add_to(app: typer.Typer) -> None:
@@ -56,7 +58,7 @@ def forget(
     told = forget_these(run, conversation or (), user or (), ids, dry_run=dry_run)
     removed = told.removed
     if as_json:
-        print_json({"run": str(run), "dry_run": dry_run, **asdict(told)})
+        print_json({"run": str(run), "dry_run": dry_run, **_plain(told)})
         return
     would = "would remove" if dry_run else "removed"
     typer.echo(
@@ -75,3 +77,9 @@ def forget(
         print_table(told.revisions)
     if removed.rows and not dry_run:
         typer.echo("run the pipeline again: duplicates and topics are found anew without them")
+
+
+def _plain(told: Forgotten) -> dict[str, Any]:
+    # dataclasses.asdict makes another Counter of a Counter's items in Python 3.11, which is no JSON.
+    removed = {**vars(told.removed), "shards": dict(told.removed.shards)}
+    return {**vars(told), "removed": removed}
