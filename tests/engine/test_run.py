@@ -23,7 +23,7 @@ def logs(tmp_path: Path) -> Path:
 def test_a_run_accounts_for_every_record_and_is_private(tmp_path: Path, logs: Path) -> None:
     logs.write_text(logs.read_text() + '{"no": "messages"}\nnot json\n\n{"messages": 7}\n')
     summary = run(recipe([logs], shard_rows=20), tmp_path / "run", workers=1)
-    assert summary.counts == {"read": 53, "records": 53, "rows": 50, "rejects": 3}
+    assert summary.counts == {"read": 53, "records": 53, "rows": 50, "rejects": 3, "forgotten": 0}
     assert summary.shards == 3
     assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == 0o700
     rejects = [
