@@ -87,12 +87,12 @@ def test_wrong_usage_is_told(folder: Path, tmp_path: Path) -> None:
 def test_the_card_tells_the_measured_recall_or_that_there_is_none(folder: Path, tmp_path: Path) -> None:
     (folder / CANARIES).unlink(missing_ok=True)
     export(folder, tmp_path / "out")
-    assert "was not measured on this run" in (tmp_path / "out" / "README.md").read_text()
+    assert "redaction misses was not measured" in (tmp_path / "out" / "README.md").read_text()
     made = measure(folder, 34).overall
     export(folder, tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text()
-    shown = f"{100 * made.recall:.1f} % (95 % CI {100 * made.low:.1f} % to {100 * made.high:.1f} %)"
-    assert f"recall on 34 planted entities: {shown}" in card and "not measured" not in card
+    shown = f"{100 * made.recall:.1f} % (95 % interval {100 * made.low:.1f} % to {100 * made.high:.1f} %)"
+    assert f"recall on 34 planted entities: {shown}" in card and "redaction misses was not measured" not in card
     assert "| EMAIL_ADDRESS | 12 |" in card
     assert (
         "left as they are: IP_ADDRESS. Not looked for: ORGANIZATION, LOCATION, NRP, DATE_TIME." in card

@@ -173,7 +173,7 @@ def test_a_release_takes_no_more_memory_for_more_rows(tmp_path: Path, rows: int)
 
     (tmp_path / "data").mkdir()
     spec = ReleaseSpec.model_validate({"select": "a", "card": "b", "shard_rows": 500})
-    writer = _Writer(tmp_path / "data", "train", spec, FORMATS["lmsys-chat-1m"])
+    writer = _Writer(tmp_path / "data", "train", spec, FORMATS["lmsys-chat-1m"], lambda table: None)
     most, done = [0], threading.Event()
 
     def watch() -> None:
