@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
 
 from chatlog.engine.identity import digest
-from chatlog.engine.store import Run
+from chatlog.engine.store import Run, private
 from chatlog.errors import DataError
 from chatlog.pipeline import Pipeline, Step
 
@@ -53,11 +52,8 @@ def keep_canaries(run: Run, told: Mapping[str, Any]) -> None:
 
 
 def _write_private(run: Run, name: str, told: Mapping[str, Any]) -> None:
-    before = os.umask(0o077)
-    try:
+    with private():
         run.write_json(name, told)
-    finally:
-        os.umask(before)
 
 
 def keep_evaluation(run: Run, step: Step, told: Mapping[str, Any]) -> None:

@@ -143,11 +143,18 @@ def lock(run: Run) -> Iterator[None]:
         for leftover in run.root.glob("*/.tmp-*"):
             if leftover.is_file() and _TEMPORARY.match(leftover.name):
                 leftover.unlink(missing_ok=True)
-        before = os.umask(0o077)
-        try:
+        with private():
             yield
-        finally:
-            os.umask(before)
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Files and folders that are made in the block are their owner's alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def dump_json(value: Any) -> bytes:

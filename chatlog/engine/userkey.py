@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from chatlog.engine.store import Run, write_bytes
+from chatlog.engine.store import Run, private, write_bytes
 from chatlog.errors import ConfigError
 
 VARIABLE: Final = "CHATLOG_USER_KEY"
@@ -95,8 +95,5 @@ def _read(path: Path) -> bytes:
 
 
 def _write(path: Path, key: bytes) -> None:
-    before = os.umask(0o077)
-    try:
+    with private():
         write_bytes(path, key)
-    finally:
-        os.umask(before)

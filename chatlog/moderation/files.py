@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from chatlog.engine.store import write_bytes
+from chatlog.engine.store import private, write_bytes
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -18,11 +17,8 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    before = os.umask(0o077)
-    try:
+    with private():
         write_bytes(path, data)
-    finally:
-        os.umask(before)
 
 
 def lines(rows: Iterable[Mapping[str, Any]]) -> bytes:

@@ -15,7 +15,7 @@ from chatlog.engine.run import pipeline_of
 from chatlog.errors import ConfigError, DataError
 from chatlog.query.limits import MEMORY, failed, lock_down, within
 from chatlog.query.release_file import release_queries
-from chatlog.query.summary import add_memos
+from chatlog.query.summary import add_memos, memo_files
 from chatlog.query.types import first_line
 from chatlog.query.views import HIDDEN, derive, make_views, parts_of
 from chatlog.settings import ReleaseSpec
@@ -66,11 +66,10 @@ def connect(
     with duckdb.connect() as connection:
         try:
             parts = parts_of(run, pipeline)
-            files = make_views(connection, parts)
-            files += add_memos(connection, parts)
-            derive(connection)
-            files += [writes] if writes else []
+            files = [*make_views(connection, parts), *memo_files(parts), *([writes] if writes else [])]
             lock_down(connection, files, run.root / "tmp", memory=memory, threads=threads)
+            add_memos(connection, parts)
+            derive(connection)
         except duckdb.Error as error:
             raise DataError(f"cannot open the run {run.root}: {first_line(error)}") from error
         yield connection

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import duckdb
 
+from chatlog.engine.store import private
 from chatlog.errors import ConfigError, DataError
 from chatlog.query import connect, dicts, failed, only_reads, select, within
 from chatlog.query.limits import MEMORY
@@ -84,9 +85,8 @@ def write_answer(
         raise ConfigError(f"{out} lies in the run folder, whose files are its own; give a path outside of it")
     _keep(root, query, told)
     partial = out.resolve().parent / f".tmp-{os.getpid()}-{out.name}"
-    before = os.umask(0o077)
     try:
-        with connect(root, memory=memory, writes=partial) as connection, within(connection, seconds):
+        with private(), connect(root, memory=memory, writes=partial) as connection, within(connection, seconds):
             only_reads(connection, query)
             # A view takes the query as it is, with a semicolon or a comment at its end.
             connection.execute(f"CREATE TEMP VIEW answer AS {query}")
@@ -100,7 +100,6 @@ def write_answer(
     except OSError as error:
         raise DataError(f"cannot write {out}: {error.strerror}") from error
     finally:
-        os.umask(before)
         partial.unlink(missing_ok=True)
     return int(count)
 

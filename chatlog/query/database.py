@@ -11,7 +11,9 @@ from typing import Final
 import duckdb
 
 from chatlog.engine.run import pipeline_of
+from chatlog.engine.store import private
 from chatlog.errors import ConfigError, DataError
+from chatlog.query import connect
 from chatlog.query.summary import add_memos, keep_decisions, keep_summary
 from chatlog.query.types import first_line, quoted
 from chatlog.query.views import derive, make_views, parts_of
@@ -69,9 +71,11 @@ def make_database(
         told(str(error))  # the views are then the queries themselves
     folder = path.resolve().parent
     partial = folder / f".tmp-{os.getpid()}-{path.name}"
-    before = os.umask(0o077)
+    # A release query that reaches out of the run is refused here, before the views are made with access to files.
+    with connect(root):
+        pass
     try:
-        with duckdb.connect() as connection:
+        with private(), duckdb.connect() as connection:
             connection.execute(f"SET temp_directory = {quoted(str(run.root / 'tmp'))}")
             connection.execute(f"SET file_search_path = {quoted(str(folder))}")
             connection.execute(f"ATTACH {quoted(str(partial))} AS made (STORAGE_VERSION {quoted(_STORAGE)})")
@@ -95,7 +99,6 @@ def make_database(
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}") from error
     finally:
-        os.umask(before)
         partial.unlink(missing_ok=True)
         Path(f"{partial}.wal").unlink(missing_ok=True)
     return Database(path, views, tables, path.stat().st_size)

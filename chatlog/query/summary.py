@@ -22,11 +22,12 @@ import pyarrow as pa
 from chatlog.assets import asset
 from chatlog.engine.identity import digest
 from chatlog.engine.run import pipeline_of
-from chatlog.engine.store import Run, write_table
+from chatlog.engine.store import Run, private, write_table
 from chatlog.errors import DataError
 from chatlog.pipeline import INGEST
 from chatlog.query.figures import SUMMARY
-from chatlog.query.types import first_line, quoted
+from chatlog.query.limits import lock_down
+from chatlog.query.types import first_line
 from chatlog.query.views import (
     Parts,
     Spell,
@@ -45,17 +46,23 @@ FOLDER: Final = "summary"
 _DECISIONS: Final = "decisions"
 
 
-def add_memos(connection: duckdb.DuckDBPyConnection, parts: Parts, spell: Spell = str) -> list[Path]:
-    """Makes the views `summary` and `decisions`, over what is kept where that is fresh; the files that they read."""
-    read: list[Path] = []
+def memo_files(parts: Parts) -> list[Path]:
+    """The files that `summary` and `decisions` may read, whether or not they are there."""
+    figures = [parts.run.root / FOLDER / f"{_part(shard)}.parquet" for shard in parts.done[INGEST]]
+    return [*figures, parts.run.side(FOLDER, _DECISIONS)]
+
+
+def add_memos(connection: duckdb.DuckDBPyConnection, parts: Parts, spell: Spell = str) -> None:
+    """Makes the views `summary` and `decisions`, over what is kept where that is fresh.
+
+    On a connection that is locked down: a release query is a stranger's, and is bound as its view is made.
+    """
     summary, decisions = fresh_summary(parts), fresh_decisions(parts)
     connection.execute(over_files(FOLDER, summary, spell) if summary else f"CREATE VIEW {FOLDER} AS {SUMMARY}")
-    read += summary or []
     live = live_decisions(parts.pipeline)
     connection.execute(
         over_files(_DECISIONS, [decisions], spell) if decisions else f"CREATE VIEW {_DECISIONS} AS {live}"
     )
-    return read + ([decisions] if decisions else [])
 
 
 def fresh_summary(parts: Parts) -> list[Path] | None:
@@ -63,7 +70,7 @@ def fresh_summary(parts: Parts) -> list[Path] | None:
     shards = parts.done[INGEST]
     if not shards or not all(_kept(parts.run, _part(shard), _shard_key(parts, shard)) for shard in shards):
         return None
-    return [parts.run.root / FOLDER / f"{_part(shard)}.parquet" for shard in shards]
+    return memo_files(parts)[:-1]
 
 
 def fresh_decisions(parts: Parts) -> Path | None:
@@ -102,10 +109,10 @@ def keep_decisions(root: str | Path, told: Callable[[str], None] = lambda line: 
     told("asking the release query about all conversations once, for decisions")
     key = _decisions_key(parts)
     with _writing(run), duckdb.connect() as connection:
-        make_views(connection, parts)
+        files = make_views(connection, parts)
+        lock_down(connection, [*files, *memo_files(parts)], run.root / "tmp")
         add_memos(connection, parts)
         derive(connection)
-        connection.execute(f"SET temp_directory = {quoted(str(run.root / 'tmp'))}")
         table = connection.sql("FROM decisions").to_arrow_table()
         _keep(run, _DECISIONS, key, table)
 
@@ -118,13 +125,11 @@ def forget_summary(run: Run) -> None:
 
 @contextmanager
 def _writing(run: Run) -> Iterator[None]:
-    before = os.umask(0o077)
-    try:
-        yield
-    except duckdb.Error as error:
-        raise DataError(f"cannot open the run {run.root}: {first_line(error)}") from error
-    finally:
-        os.umask(before)
+    with private():
+        try:
+            yield
+        except duckdb.Error as error:
+            raise DataError(f"cannot open the run {run.root}: {first_line(error)}") from error
 
 
 def _keep_shard(parts: Parts, shard: int, key: str) -> None:

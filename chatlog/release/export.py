@@ -22,10 +22,10 @@ from chatlog.release.checksums import write_checksums
 from chatlog.release.data import Split, write_data
 from chatlog.release.describe import describe
 from chatlog.release.formats import FORMATS
-from chatlog.release.lineage import Ids, write_lineage
+from chatlog.release.lineage import write_lineage
 from chatlog.release.provenance import PROVENANCE, provenance
-from chatlog.release.refusals import canaries_of, count_topics, refuse_forgotten, refuse_small_groups, shown
-from chatlog.release.rescan import refuse_identifiers
+from chatlog.release.refusals import canaries_of, count_topics, refuse_forgotten, refuse_small_groups
+from chatlog.release.rescan import refuse_identifiers, shown
 from chatlog.release.splits import placed_query
 from chatlog.release.views import write_views
 from chatlog.settings import ReleaseSpec
@@ -105,7 +105,7 @@ def export(
             refuse_forgotten(run, connection)
             splits = write_checked(connection, ready, partial, released)
             files = [file for split in splits for file in split.files]
-            write_lineage(run, pipeline, connection, files, partial, Ids.of(spec), planned_shards(run))
+            write_lineage(run, pipeline, connection, files, partial, FORMATS[spec.format], planned_shards(run))
             told = provenance(run, pipeline, ready.plan, connection, released, dropped, files)
             told["splits"] = {
                 split.name: {"files": list(split.files), "rows": split.rows} for split in splits if split.files
@@ -204,14 +204,14 @@ def write_checked(connection: duckdb.DuckDBPyConnection, ready: Finished, folder
     _place(connection, spec, "dedup" in {step.name for step in ready.plan.steps})
     count_topics(connection, spec)
     canaries = canaries_of(run, spec)
-    ids = Ids.of(spec)
+    known = FORMATS[spec.format]
 
     def check(table: pa.Table) -> None:
-        refuse_identifiers(table, ids.published)
-        canaries.refuse(table, ids.published)
+        refuse_identifiers(table, known.id)
+        canaries.refuse(table, known.id)
 
     splits = write_data(connection, spec, planned_shards(run), released, folder, check)
-    refuse_small_groups(connection, [folder / file for split in splits for file in split.files], spec, ids)
+    refuse_small_groups(connection, [folder / file for split in splits for file in split.files], spec)
     return splits
 
 

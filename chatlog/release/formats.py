@@ -25,6 +25,8 @@ class Format:
         id: the column that names a row.
         sort: the columns that files are sorted by where the recipe says nothing else.
         conversations_a_row: how many conversations of the run one row tells: 2 for a battle.
+        run_id: SQL of what `id` is made of, over columns of ingest.
+        run_columns: those.
         rules: what the schema cannot say; yields one sentence a fault.
     """
 
@@ -32,6 +34,8 @@ class Format:
     id: str
     sort: tuple[str, ...]
     conversations_a_row: int = 1
+    run_id: str = "conversation_id"
+    run_columns: tuple[str, ...] = ("conversation_id",)
     rules: Callable[[pa.Table], Iterator[str]] = _nothing
 
     @property
@@ -122,6 +126,9 @@ FORMATS: Final = {
             "question_id",
             ("language", "model_a", "model_b", "question_id"),
             conversations_a_row=2,
+            # A battle is published under its question's id, or its own.
+            run_id="coalesce(meta->>'$.question_id', battle_id)",
+            run_columns=("meta", "battle_id"),
             rules=_battle,
         ),
         Format(

@@ -7,8 +7,7 @@ under a key that stays with the operator: without it nobody can tell whether a t
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +17,11 @@ import pyarrow.parquet as pq
 
 from chatlog.engine.store import Run
 from chatlog.engine.userkey import user_key
-from chatlog.errors import DataError
 from chatlog.pipeline import INGEST, Pipeline
 from chatlog.query import HIDDEN
-from chatlog.release.formats import FORMATS
+from chatlog.release.formats import Format
+from chatlog.release.row_groups import row_groups
 from chatlog.schema import ROWS
-from chatlog.settings import ReleaseSpec
 
 LINEAGE: Final = "lineage.parquet"
 
@@ -48,36 +46,13 @@ _SHARE: Final = 5_000
 """Rows that are hashed at a time."""
 
 
-@dataclass(frozen=True)
-class Ids:
-    """By what a published row is known.
-
-    Attributes:
-        published: the column of the release.
-        run: SQL of what that is made of, over columns of ingest.
-        columns: those.
-    """
-
-    published: str = "conversation_id"
-    run: str = "conversation_id"
-    columns: tuple[str, ...] = ("conversation_id",)
-
-    @classmethod
-    def of(cls, spec: ReleaseSpec) -> Ids:
-        """Those of a release's format."""
-        published = FORMATS[spec.format].id
-        if spec.unit is None:
-            return cls(published)
-        return cls(published, "coalesce(meta->>'$.question_id', battle_id)", ("meta", "battle_id"))
-
-
 def write_lineage(
     run: Run,
     pipeline: Pipeline,
     decided: duckdb.DuckDBPyConnection,
     files: Sequence[str],
     folder: Path,
-    ids: Ids,
+    known: Format,
     shards: int,
 ) -> None:
     """Writes lineage.parquet beside the data files of a release, one row group a shard of the run.
@@ -88,18 +63,18 @@ def write_lineage(
         decided: a connection whose table `decided` holds row_id and reason of every row.
         files: the data files, relative to `folder`.
         folder: the release.
-        ids: by what a published row is known.
+        known: the release's format.
         shards: of the run.
     """
     stages = hashed_stages(pipeline)
     schema = pa.schema([*ROW_COLUMNS, *(pa.field(STAGE + stage, pa.uint64()) for stage in stages)])
     with _Hashes(run) as hashes, _writer(folder / LINEAGE, schema) as writer:
-        hashes.publish([folder / name for name in files], ids)
+        hashes.publish([folder / name for name in files], known)
         for shard in range(shards):
             low, high = shard << 32, (shard + 1) << 32
             query = f"SELECT reason FROM decided WHERE row_id >= {low} AND row_id < {high} ORDER BY row_id"
             reasons = arrow(decided, query)["reason"]
-            told = hashes.rows(run.part(INGEST, shard), shard, reasons, ids)
+            told = hashes.rows(run.part(INGEST, shard), shard, reasons, known)
             made = [hashes.of(run.part(stage, shard), columns) for stage, columns in stages.items()]
             writer.write_table(pa.table([*told.columns, *made], schema=schema))
 
@@ -126,20 +101,6 @@ def keyed(columns: Sequence[str]) -> str:
     packed = ", ".join(f'"{name}" := "{name}"' for name in columns)
     some = " OR ".join(f'"{name}" IS NOT NULL' for name in columns)
     return f"CASE WHEN {some} THEN ('0x' || left(sha256($secret || to_json(struct_pack({packed}))), 16))::UBIGINT END"
-
-
-def row_groups(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """The row groups of a Parquet file.
-
-    Raises:
-        DataError: it is missing or damaged.
-    """
-    try:
-        with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"cannot read {path}: it is missing or damaged") from error
 
 
 def arrow(connection: duckdb.DuckDBPyConnection, query: str, **values: object) -> pa.Table:
@@ -172,14 +133,12 @@ class _Hashes:
         self._connection.register("given", table)
         return arrow(self._connection, query, secret=self._secret)
 
-    def publish(self, paths: Sequence[Path], ids: Ids) -> None:
+    def publish(self, paths: Sequence[Path], known: Format) -> None:
         """Takes in the data files."""
         for number, path in enumerate(paths):
             for table in row_groups(path):
                 hashed = keyed(table.column_names)
-                made = self._ask(
-                    table, f'SELECT "{ids.published}" AS id, {number} AS file, {hashed} AS hash FROM given'
-                )
+                made = self._ask(table, f'SELECT "{known.id}" AS id, {number} AS file, {hashed} AS hash FROM given')
                 self._connection.register("made", made)
                 self._connection.execute("INSERT INTO published SELECT * FROM made")
 
@@ -189,9 +148,9 @@ class _Hashes:
         made = [self._ask(table, query)["hash"] for table in row_groups(path, columns)]
         return pa.chunked_array([chunk for each in made for chunk in each.chunks], pa.uint64())
 
-    def rows(self, path: Path, shard: int, reasons: pa.ChunkedArray, ids: Ids) -> pa.Table:
+    def rows(self, path: Path, shard: int, reasons: pa.ChunkedArray, known: Format) -> pa.Table:
         """The columns of ROW_COLUMNS for a shard of ingest."""
-        names = list(dict.fromkeys(["conversation_id", *ids.columns]))
+        names = list(dict.fromkeys(["conversation_id", *known.run_columns]))
         tables = list(row_groups(path, names))
         if not tables:
             return pa.schema(ROW_COLUMNS).empty_table()
@@ -199,7 +158,7 @@ class _Hashes:
         told = self._ask(
             table.append_column("place", pa.array(range(len(table)), pa.int64())),
             f"""
-            WITH told AS (SELECT {keyed(["conversation_id"])} AS row, {ids.run} AS id, reason, place FROM given),
+            WITH told AS (SELECT {keyed(["conversation_id"])} AS row, {known.run_id} AS id, reason, place FROM given),
             numbered AS (
               SELECT *, row_number() OVER (PARTITION BY row ORDER BY place) - 1 + coalesce(copies, 0) AS copy
               FROM told LEFT JOIN seen USING (row)

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from chatlog.errors import DataError
 from chatlog.release.formats import FORMATS
-from chatlog.release.lineage import LINEAGE, row_groups
+from chatlog.release.lineage import LINEAGE
+from chatlog.release.row_groups import row_groups
 
 
 @dataclass(frozen=True)

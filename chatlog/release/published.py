@@ -31,9 +31,6 @@ _ROWS: Final = (
     "SELECT DISTINCT conversation_id AS id FROM read_parquet(?) WHERE {id} IN (SELECT id FROM named) ORDER BY id"
 )
 
-_OF_BATTLE: Final = "coalesce(meta->>'$.question_id', battle_id)"
-"""A battle is published under its question's id, or its own."""
-
 
 @dataclass(frozen=True, order=True)
 class Published:
@@ -70,14 +67,13 @@ def ids_in(run: str | Path, folder: str | Path) -> pa.ChunkedArray:
     found, root = open_run(Path(run)), Path(folder)
     told = read_provenance(root)
     known = FORMATS[told["format"]]
-    column = _OF_BATTLE if known.conversations_a_row > 1 else "conversation_id"
     parts = [str(found.part(INGEST, shard)) for shard in found.shards_of(INGEST)]
     try:
         tables = [pq.read_table(root / name, columns=[known.id]).rename_columns(["id"]) for name in told["files"]]
         named = pa.concat_tables([pa.table({"id": pa.array([], pa.string())}), *tables])
         with duckdb.connect() as connection:
             connection.register("named", named)
-            held: pa.Table = connection.sql(_ROWS.format(id=column), params=[parts]).to_arrow_table()
+            held: pa.Table = connection.sql(_ROWS.format(id=known.run_id), params=[parts]).to_arrow_table()
     except (OSError, pa.ArrowException, duckdb.Error) as error:
         raise DataError(f"cannot compare {root} with {found.root}: {type(error).__name__}") from error
     if len(named) and not len(held):

@@ -16,8 +16,9 @@ from chatlog.engine.store import Run
 from chatlog.engine.tombstones import with_shared
 from chatlog.engine.userkey import user_key
 from chatlog.errors import ConfigError, ReleaseRefused
-from chatlog.release.lineage import Ids, row_groups
-from chatlog.release.rescan import texts_of
+from chatlog.release.formats import FORMATS
+from chatlog.release.rescan import shown, texts_of
+from chatlog.release.row_groups import row_groups
 from chatlog.settings import ReleaseSpec
 
 CANARIES: Final = "canaries.txt"
@@ -25,14 +26,6 @@ CANARIES: Final = "canaries.txt"
 
 _SHORTEST: Final = 6
 """Characters of a canary at least: shorter ones stand in words."""
-
-_SHOWN: Final = 5
-
-
-def shown(ids: Sequence[object]) -> str:
-    """Some of the ids, and how many more there are."""
-    more = f" and {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
-    return ", ".join(str(each) for each in ids[:_SHOWN]) + more
 
 
 def refuse_forgotten(run: Run, connection: duckdb.DuckDBPyConnection) -> None:
@@ -133,9 +126,7 @@ def count_topics(connection: duckdb.DuckDBPyConnection, spec: ReleaseSpec) -> No
     )
 
 
-def refuse_small_groups(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], spec: ReleaseSpec, ids: Ids
-) -> None:
+def refuse_small_groups(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], spec: ReleaseSpec) -> None:
     """Nothing, when every value of the published group columns is shared by `min_users` users or more.
 
     A conversation without a user counts as one of its own.
@@ -143,15 +134,16 @@ def refuse_small_groups(
     Raises:
         ReleaseRefused: a topic, or another group, is of fewer users; the message names column and rows.
     """
+    known = FORMATS[spec.format]
     columns = [name for name in spec.groups if name in _columns(files)]
     if not columns or spec.min_users < 2:
         return
     connection.execute("CREATE OR REPLACE TEMP TABLE grouped (id VARCHAR, column_name VARCHAR, value VARCHAR)")
-    for table in (group for path in files for group in row_groups(path, [ids.published, *columns])):
+    for table in (group for path in files for group in row_groups(path, [known.id, *columns])):
         connection.register("given", table)
         for name in columns:
             connection.execute(
-                f'INSERT INTO grouped SELECT "{ids.published}", \'{name}\', "{name}"::VARCHAR FROM given '
+                f'INSERT INTO grouped SELECT "{known.id}", \'{name}\', "{name}"::VARCHAR FROM given '
                 f'WHERE "{name}" IS NOT NULL'
             )
         connection.unregister("given")
@@ -159,7 +151,7 @@ def refuse_small_groups(
         f"""
         SELECT column_name, list(DISTINCT id ORDER BY id) FROM (
           SELECT g.*, who FROM grouped AS g JOIN (
-            SELECT {ids.run} AS id, coalesce(user_key, 'row ' || row_id) AS who
+            SELECT {known.run_id} AS id, coalesce(user_key, 'row ' || row_id) AS who
             FROM conversations JOIN decided USING (row_id) WHERE decided.reason IS NULL
           ) AS c ON c.id = g.id
         ) GROUP BY column_name, value HAVING count(DISTINCT who) < {int(spec.min_users)} ORDER BY 1, 2

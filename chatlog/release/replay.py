@@ -23,8 +23,9 @@ from chatlog.pipeline import INGEST, PlannedStep
 from chatlog.query import connect
 from chatlog.release.checksums import read_checksums
 from chatlog.release.export import Finished, decide, finished, write_checked
-from chatlog.release.lineage import LINEAGE, row_groups
+from chatlog.release.lineage import LINEAGE
 from chatlog.release.provenance import read_provenance, release_told
+from chatlog.release.row_groups import row_groups
 from chatlog.stage import GlobalStage
 
 ELSEWHERE: Final = frozenset({"http", "vllm"})

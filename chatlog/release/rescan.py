@@ -93,5 +93,10 @@ def told(found: Sequence[tuple[str, str]]) -> str:
     """How many identifiers of which types were found, and in which conversations; never the identifiers."""
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(kind for _, kind in found).items()))
     owners = list(dict.fromkeys(str(owner) for owner, _ in found))
-    more = f" and {len(owners) - _SHOWN} more" if len(owners) > _SHOWN else ""
-    return f"{kinds} in {', '.join(owners[:_SHOWN])}{more}"
+    return f"{kinds} in {shown(owners)}"
+
+
+def shown(ids: Sequence[object]) -> str:
+    """Some of the ids, and how many more there are."""
+    more = f" and {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
+    return ", ".join(str(each) for each in ids[:_SHOWN]) + more

@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from chatlog.errors import ReleaseRefused
+from chatlog.errors import DataError, ReleaseRefused
 from chatlog.models.weights import sha256_file
 from chatlog.release.checksums import files_of, read_checksums
 from chatlog.release.formats import FORMATS
@@ -18,6 +15,7 @@ from chatlog.release.lineage_check import Check, of_lineage
 from chatlog.release.provenance import PROVENANCE, read_provenance
 from chatlog.release.rescan import identifiers
 from chatlog.release.rescan import told as told_of
+from chatlog.release.row_groups import row_groups
 
 
 def verify(folder: str | Path, run: str | Path | None = None, recipe: str | Path | None = None) -> list[Check]:
@@ -106,22 +104,14 @@ def _data(paths: list[Path], published: str) -> tuple[int, list[str], list[tuple
     faults: dict[str, None] = {}
     for path in paths:
         try:
-            for table in _row_groups(path):
+            for table in row_groups(path):
                 rows += table.num_rows
                 faults |= dict.fromkeys(known.faults(table))
                 if known.id in table.column_names:
                     left += identifiers(table, known.id)
-        except (OSError, pa.ArrowException):
+        except DataError:
             faults[f"{path.name} cannot be read"] = None
     return rows, list(faults), left
-
-
-def _row_groups(path: Path) -> Iterator[pa.Table]:
-    with pq.ParquetFile(path) as file:
-        if not file.num_row_groups:
-            yield file.schema_arrow.empty_table()
-        for group in range(file.num_row_groups):
-            yield file.read_row_group(group)
 
 
 def _against_run(told: dict[str, Any], run: str | Path, recipe: str | Path | None) -> Iterator[Check]:

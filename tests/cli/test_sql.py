@@ -18,6 +18,7 @@ ENDLESS = "SELECT count(*) FROM range(100000000000) AS t(a), range(100000) AS s(
 
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
     """Exit code, output and messages of one call."""
+    # The words of a command line; what is called is the command itself.
     monkeypatch.setattr("sys.argv", ["chatlog", *map(str, words)])
     with pytest.raises(SystemExit) as left:
         main()

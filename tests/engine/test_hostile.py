@@ -90,6 +90,7 @@ def test_a_file_without_records_makes_no_row(tmp_path: Path, data: bytes) -> Non
 
 
 def test_branches_cannot_fill_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only the bound is lowered, as the real one takes half a gigabyte of text: what counts and refuses is real.
     monkeypatch.setattr("chatlog.engine.ingest._REPEATED", 50_000)
     replies = [{"role": "assistant", "text": str(number), "replies": []} for number in range(100)]
     tree = {"message_tree_id": "t", "prompt": {"role": "prompter", "text": "x" * 1000, "replies": replies}}

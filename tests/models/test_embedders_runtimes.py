@@ -91,6 +91,7 @@ def test_a_graph_gives_what_torch_gives(
     def refuse(*_: object) -> None:
         raise AssertionError("the network was asked for")
 
+    # Nothing stands in for the network: whatever asks for it fails.
     monkeypatch.setattr(socket.socket, "connect", refuse)
     expected, made = opened(tiny, "torch", **changed), opened(exported, engine, **changed)
     assert (made.dim, made.max_tokens) == (expected.dim, 64) == (changed.get("dimensions", 48), 64)

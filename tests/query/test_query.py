@@ -7,6 +7,11 @@ import pytest
 from chatlog.errors import ConfigError, DataError
 from chatlog.explain import explain, topic_of
 from chatlog.query import connect, rows_of, select
+from chatlog.query.database import make_database
+from chatlog.query.summary import keep_decisions
+from chatlog.release.export import export
+from tests.conftest import ROOT, conversation, write_jsonl
+from tests.release.small import ran
 
 VIEWS = (
     "conversations",
@@ -64,6 +69,27 @@ def test_nothing_but_reading_the_run_is_possible(curated: Path, query: str) -> N
         rows_of(connection, query.format(run=run))
     assert "\n" not in str(caught.value)
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")} == before
+
+
+def test_a_release_query_reaches_nothing_outside_of_the_run(tmp_path: Path) -> None:
+    """A recipe may be a stranger's: its query is bound when a run is opened, and asked when what it decides is kept."""
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    query = tmp_path / "query.sql"
+    select = (ROOT / "sql/release/lmsys_chat.sql").read_text()
+    query.write_text(
+        select.replace("WHEN NOT kept", f"WHEN (SELECT a FROM '{secret}') = 1 THEN 'read' WHEN NOT kept", 1)
+    )
+    folder = ran([write_jsonl(tmp_path / "logs.jsonl", [conversation(1)])], tmp_path / "run", select=str(query))
+    for ask in (
+        lambda: connect(folder).__enter__(),
+        lambda: keep_decisions(folder),
+        lambda: make_database(folder, tmp_path / "run.duckdb"),
+        lambda: export(folder, tmp_path / "out"),
+    ):
+        with pytest.raises((ConfigError, DataError), match=r"disabled|Permission"):
+            ask()
+    assert not (tmp_path / "run.duckdb").exists() and not (tmp_path / "out").exists()
 
 
 def test_explaining_a_plan_reads(curated: Path) -> None:
