@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from chatlog.deciding import with_parameters
 from chatlog.errors import ConfigError, ReleaseRefused
 from chatlog.query import release_queries
 from chatlog.release.formats import FORMATS, Format
+from chatlog.release.rescan import shown
 from chatlog.settings import ReleaseSpec, like
 from chatlog.text.languages import NAMES, UNKNOWN_CODE, UNKNOWN_NAME
 
@@ -79,10 +81,6 @@ def write_data(
     # `datasets` refuses a dataset of which one split is empty, so that such a one is left out; but a release of
     # nothing at all is one file of no rows.
     splits = [writer.close(empty if not released and writer is writers[0] else None) for writer in writers]
-    written = sum(split.rows for split in splits)
-    if written * known.conversations_a_row != released:
-        each = f", {known.conversations_a_row} a row" if known.conversations_a_row > 1 else ""
-        raise ReleaseRefused(f"`decide` releases {released} conversations{each}, `publish` returned {written} rows")
     return splits
 
 
@@ -92,12 +90,24 @@ def _published(
     """What `publish` makes of one run shard's rows of one split; None where there are none."""
     mine = f"p.split = {split} AND p.unit >= {shard << 32} AND p.unit < {(shard + 1) << 32}"
     ends = connection.execute(
-        f"SELECT min(row_id), max(row_id), min(told_by), max(told_by) FROM placed AS p WHERE {mine}"
+        f"SELECT min(row_id), max(row_id), min(told_by), max(told_by), count(*) FROM placed AS p WHERE {mine}"
     ).fetchone()
     if ends is None or ends[0] is None:
         return None
     _views(connection, mine, ends)
-    return _in_schema(connection.sql(publish).to_arrow_table(), FORMATS[spec.format].schema, spec.select)
+    known = FORMATS[spec.format]
+    table = _in_schema(connection.sql(publish).to_arrow_table(), known.schema, spec.select)
+    if table.num_rows * known.conversations_a_row != ends[4]:
+        found = connection.execute(f"SELECT DISTINCT {known.run_id} FROM released").fetchall()
+        decided, told = {id_ for (id_,) in found}, Counter(table[known.id].to_pylist())
+        wrong = sorted({*(decided ^ set(told)), *(id_ for id_, count in told.items() if count > 1)}, key=str)
+        each = f", {known.conversations_a_row} a row" if known.conversations_a_row > 1 else ""
+        raise ReleaseRefused(
+            f"`decide` releases {ends[4]} conversations{each}, `publish` returned {table.num_rows} rows: "
+            f"{shown(wrong)}",
+            wrong,
+        )
+    return table
 
 
 def _views(connection: duckdb.DuckDBPyConnection, mine: str, ends: Sequence[int] | None) -> None:
@@ -107,7 +117,7 @@ def _views(connection: duckdb.DuckDBPyConnection, mine: str, ends: Sequence[int]
     """
     for name, column, more, (low, high) in (
         ("released", "row_id", "", ends[:2] if ends else (0, -1)),
-        ("told", "told_by", ", p.row_id AS told_for", ends[2:] if ends else (0, -1)),
+        ("told", "told_by", ", p.row_id AS told_for", ends[2:4] if ends else (0, -1)),
     ):
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT c.*{more} FROM conversations AS c JOIN placed AS p "

@@ -220,14 +220,14 @@ def _place(connection: duckdb.DuckDBPyConnection, spec: ReleaseSpec, clustered: 
     columns = [name for name, *_ in connection.execute("DESCRIBE conversations").fetchall()]
     connection.execute(f"CREATE TEMP TABLE placed AS {placed_query(spec, columns, clustered)}")
     together = FORMATS[spec.format].conversations_a_row
-    odd = _number(
-        connection,
-        f"SELECT count(*) FROM (SELECT unit FROM placed GROUP BY unit HAVING count(*) <> {together})",
-    )
-    if odd:
+    found = connection.execute(
+        f"SELECT row_id FROM placed QUALIFY count(*) OVER (PARTITION BY unit) <> {together} ORDER BY row_id"
+    ).fetchall()
+    if odd := [row for (row,) in found]:
         raise ReleaseRefused(
-            f"a row of {spec.format} tells {together} conversations, but {odd} are released with more or fewer: "
-            "`decide` should drop or release them together"
+            f"a row of {spec.format} tells {together} conversations, but {len(odd)} are released with more or fewer "
+            f"than that: rows {shown(odd)}; `decide` should drop or release them together",
+            odd,
         )
 
 

@@ -12,7 +12,7 @@ import orjson
 import chatlog
 from chatlog.engine.environment import environment, environments
 from chatlog.engine.identity import digest
-from chatlog.engine.intake import stored_shards
+from chatlog.engine.intake import VERSION, stored_shards
 from chatlog.engine.measured import kept_canaries, kept_evaluations
 from chatlog.engine.run import ingest_counts
 from chatlog.engine.store import Run
@@ -43,7 +43,7 @@ def provenance(
     shards = {stage: (count, rows) for stage, count, rows in connection.execute(_SINGLE).fetchall()}
     stages = []
     for name, version, config, where in [
-        (INGEST, 1, pipeline.limits.model_dump(mode="json"), None),
+        (INGEST, VERSION, pipeline.limits.model_dump(mode="json"), None),
         *((step.name, step.step.stage.version, step.step.config.identity(), step.step.where) for step in planned.steps),
     ]:
         count, rows = shards.get(name, (0, 0))

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from chatlog.errors import ConfigError
+from chatlog.errors import ConfigError, ReleaseRefused
 from chatlog.release.export import export
 from tests.conftest import ROOT
 from tests.release.told_rows import battle, released, rows_of, words
@@ -97,6 +97,14 @@ def test_a_recipe_that_needs_a_stage_more_is_refused_by_name(tmp_path: Path) -> 
     ):
         export(tmp_path / "run", tmp_path / "other", ROOT / "pipelines/arena.toml")
     assert not (tmp_path / "other").exists()
+
+
+def test_half_a_battle_is_refused_and_named(tmp_path: Path) -> None:
+    query = tmp_path / "half.sql"
+    query.write_text("SELECT row_id, CASE WHEN row_id = 3 THEN 'by hand' END AS reason FROM conversations;\nSELECT 1;")
+    with pytest.raises(ReleaseRefused, match="1 are released with more or fewer than that: rows 2;") as refused:
+        released(tmp_path, [battle(1), battle(2)], {"select": str(query)})
+    assert refused.value.rows == [2]
 
 
 @pytest.mark.parametrize(

@@ -88,10 +88,10 @@ def test_a_publish_that_loses_or_makes_up_rows_is_refused(tmp_path: Path) -> Non
     (tmp_path / "lossy.sql").write_text(
         text.replace("ORDER BY row_id", "WHERE conversation_id <> 'c3' ORDER BY row_id")
     )
-    with pytest.raises(ReleaseRefused, match="releases 10 conversations, `publish` returned 9 rows"):
+    with pytest.raises(ReleaseRefused, match="releases 10 conversations, `publish` returned 9 rows: c3") as refused:
         asked = [f"release.select={tmp_path / 'lossy.sql'}"]
         export(tmp_path / "run", tmp_path / "out", tmp_path / "any.toml", asked)
-    assert not (tmp_path / "out").exists()
+    assert refused.value.rows == ["c3"] and not (tmp_path / "out").exists()
 
 
 def _talk(number: int, size: int) -> dict[str, Any]:

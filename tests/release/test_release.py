@@ -15,12 +15,14 @@ import pytest
 from chatlog import run
 from chatlog.demo import sample_paths, truth_path
 from chatlog.demo.curate import CANARIES
+from chatlog.engine.intake import VERSION as INGEST_VERSION
 from chatlog.errors import ConfigError, DataError, ReleaseRefused
 from chatlog.pipeline import parse
 from chatlog.release.export import export
 from chatlog.release.rescan import identifiers, refuse_identifiers
 from chatlog.release.verify import verify
 from chatlog.schema import CATEGORIES, LMSYS_CHAT_1M
+from chatlog.stages import STAGES
 from tests.conftest import ROOT, conversation, recipe, write_jsonl
 
 
@@ -95,6 +97,12 @@ def test_no_machine_checkable_identifier_of_the_sample_is_left(curated: Path) ->
     assert len(planted) > 40
     left = [place for place, value in enumerate(planted) if value in text]
     assert not left, f"{len(left)} of {len(planted)} planted identifiers are left, at {left[:5]}"
+
+
+def test_provenance_tells_the_versions_that_ran(curated: Path) -> None:
+    told = json.loads((curated / "dataset" / "provenance.json").read_bytes())
+    versions = {stage.name: stage.version for stage in STAGES} | {"ingest": INGEST_VERSION}
+    assert {stage["stage"]: stage["version"] for stage in told["stages"]}.items() <= versions.items()
 
 
 def test_the_same_run_gives_the_same_release(curated: Path, tmp_path: Path) -> None:
